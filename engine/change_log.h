@@ -1,0 +1,32 @@
+// Where the effects of writes go: the interface that the engine owns and persistence, replication
+// and invalidation implement.
+//
+// An effect is a command that gives the same result whenever it is replayed: absolute deadlines,
+// values instead of increments, DEL for an expiry or an eviction.
+//
+// Threads     Append() is called with the key's shard locked, so the effects of one key arrive in
+// the
+//             order in which they happened. It must not block, call back into the engine or do I/O.
+// Invariants  Called before the store that makes the change visible. With no log attached the cost
+//             is one branch.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace alai {
+
+class ChangeLog {
+ public:
+  virtual ~ChangeLog() = default;
+
+  // `command` is a request as a client would send it, in database `db`; its bytes are only valid
+  // during the call.
+  virtual void Append(int db, std::span<const std::string_view> command) = 0;
+
+  // Sets space for `bytes` more aside before shards are locked. False: there is none, the caller
+  // suspends its command and is woken through the log's own means.
+  virtual bool Reserve(size_t bytes) = 0;
+};
+
+}  // namespace alai

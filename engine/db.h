@@ -1,0 +1,105 @@
+// One logical database as one command on one thread sees it: the only way in which commands and
+// types touch records.
+//
+// A Db is made by the dispatcher (or by Cache, for embedding programs) for the length of a command.
+//   kOptimistic  nothing is locked. Reading only. The caller snapshots the shards before, validates
+//                after, and runs the command again when that fails; so a command has no effect but
+//                on its own reply and tally until it is validated.
+//   kLocked      the shards of all the command's keys are locked by this thread.
+//
+// Threads     A Db belongs to one thread. What Find() returns stays valid until the thread's next
+//             quiescent point.
+// Invariants  Effects reach the change log and events the sink before the change becomes visible.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "engine/key_events.h"
+#include "engine/key_view.h"
+#include "engine/record.h"
+
+namespace alai {
+
+class Shard;
+class Store;
+class StoreThread;
+class Table;
+
+enum class Access : uint8_t { kOptimistic, kLocked };
+
+// What a lookup does besides looking.
+enum class Lookup : uint8_t {
+  kUse,    // counts a hit or miss and moves the access clock: what a client reads
+  kWrite,  // moves the access clock: what a write looks up before it changes the key
+  kPeek,   // neither: TTL, OBJECT, DEBUG …
+};
+
+// What the lookups and writes of one command add up to. The dispatcher starts it afresh for each
+// attempt, so an attempt that fails its validation leaves no trace in the statistics.
+struct Tally {
+  uint32_t hits = 0;
+  uint32_t misses = 0;
+  uint32_t changes = 0;     // for rdb_changes_since_last_save
+  bool needs_lock = false;  // an optimistic lookup met a record to be read under its shard's lock
+  bool saw_expired =
+      false;  // an optimistic lookup met an expired record; see StoreThread::expired_seen
+  bool no_touch = false;  // lookups leave access clocks alone (CLIENT NO-TOUCH); set by the caller
+};
+
+class Db {
+ public:
+  Db(Store& store, StoreThread& thread, Tally& tally, int index, Access access, UnixMillis now)
+      : store_(store), thread_(thread), tally_(tally), index_(index), access_(access), now_(now) {}
+
+  int index() const { return index_; }
+  UnixMillis now() const { return now_; }
+  Access access() const { return access_; }
+  Store& store() const { return store_; }
+  StoreThread& thread() const { return thread_; }
+  Tally& tally() const { return tally_; }
+  // Another database under the same locks: COPY, MOVE.
+  Db Sibling(int index) const { return Db(store_, thread_, tally_, index, access_, now_); }
+
+  // The live record of a key; nullptr when it is missing or past its deadline. An expired one is
+  // removed here if the shard is locked, otherwise noted for the caller to remove. That a client
+  // missed a key is an event, which only a locked lookup can tell. An optimistic
+  // lookup that meets a record to be read under its shard's lock returns nullptr and latches
+  // Tally::needs_lock; the caller then runs the command again with Access::kLocked.
+  Record* Find(KeyView key, Lookup lookup = Lookup::kUse);
+
+  // With locked access only, from here on.
+
+  // Publishes `fresh`, made by Record::Create with this key, in place of what was there. Takes
+  // ownership. True when it replaced a live record. The caller logs before and notifies after; only
+  // that an expired record was replaced is told from here.
+  bool Put(KeyView key, Record* fresh);
+  // Removes the key; false when there was none. The effect is DEL; the caller notifies.
+  bool Erase(KeyView key);
+  // Sets or (kNoDeadline) removes the deadline of a record that Find() returned; gives the record
+  // that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
+  Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);
+  // Stamps the generation of a record that was changed in place.
+  void Changed(Record* record);
+
+  // Appends an effect to the change log if there is one; call before the change it describes.
+  bool logs_changes() const;
+  void LogEffect(std::initializer_list<std::string_view> command);
+
+  // Tells the event sink, if there is one.
+  void Notify(KeyEventClass event_class, std::string_view name, KeyView key);
+
+ private:
+  void MeetExpired(Shard& shard, Table& table, KeyView key);
+  void Touch(const Record& record) const;
+
+  Store& store_;
+  StoreThread& thread_;
+  Tally& tally_;
+  const int index_;
+  const Access access_;
+  const UnixMillis now_;
+};
+
+}  // namespace alai

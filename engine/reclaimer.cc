@@ -1,0 +1,88 @@
+#include "engine/reclaimer.h"
+
+#include <utility>
+
+#include "engine/base/memory.h"
+#include "engine/record.h"
+#include "engine/segment.h"
+#include "engine/store_thread.h"
+
+namespace alai {
+
+uint64_t RetiredBatch::FreeItems() {
+  uint64_t bytes = 0;
+  for (const Item& item : items) {
+    const size_t size = item.size_and_kind >> 2;
+    bytes += size;
+    switch (static_cast<RetiredKind>(item.size_and_kind & 3)) {
+      case RetiredKind::kRecord:
+        static_cast<Record*>(item.block)->Destroy();
+        break;
+      case RetiredKind::kBlock:
+        Free(item.block, size);
+        break;
+      case RetiredKind::kSegment:
+        FreeSegmentBlock(item.block, size);
+        break;
+    }
+  }
+  items.clear();
+  return bytes;
+}
+
+Reclaimer::~Reclaimer() {
+  // Nobody reads any more, so everything retired can go.
+  while (!threads_.empty()) Unregister(threads_.back());
+  for (RetiredBatch& batch : orphans_) batch.FreeItems();
+}
+
+StoreThread* Reclaimer::Register() {
+  auto* thread = new StoreThread(*this);
+  std::lock_guard guard(mutex_);
+  threads_.push_back(thread);
+  return thread;
+}
+
+void Reclaimer::Unregister(StoreThread* thread) {
+  thread->GoOffline();
+  thread->CloseBatch();
+  std::lock_guard guard(mutex_);
+  std::erase(threads_, thread);
+  expired_by_gone_ += thread->expired.Get();
+  orphaned_bytes_ += thread->retired_bytes();
+  for (RetiredBatch& batch : thread->waiting_) orphans_.push_back(std::move(batch));
+  delete thread;
+}
+
+uint64_t Reclaimer::retired_bytes() const {
+  std::lock_guard guard(mutex_);
+  uint64_t sum = orphaned_bytes_;
+  for (const StoreThread* thread : threads_) sum += thread->retired_bytes();
+  return sum;
+}
+
+uint64_t Reclaimer::expired() const {
+  std::lock_guard guard(mutex_);
+  uint64_t sum = expired_by_gone_;
+  for (const StoreThread* thread : threads_) sum += thread->expired.Get();
+  return sum;
+}
+
+uint64_t Reclaimer::TryAdvance() {
+  uint64_t epoch = epoch_.load(std::memory_order_acquire);
+  std::unique_lock guard(mutex_, std::try_to_lock);
+  if (!guard.owns_lock()) return epoch;
+  for (const StoreThread* thread : threads_) {
+    const uint64_t seen = thread->seen_epoch_.load(std::memory_order_acquire);
+    if (seen != epoch && seen != kOffline) return epoch;
+  }
+  if (epoch_.compare_exchange_strong(epoch, epoch + 1, std::memory_order_acq_rel)) ++epoch;
+  std::erase_if(orphans_, [&](RetiredBatch& batch) {
+    if (batch.epoch + 2 > epoch) return false;
+    orphaned_bytes_ -= batch.FreeItems();
+    return true;
+  });
+  return epoch;
+}
+
+}  // namespace alai

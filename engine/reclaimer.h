@@ -1,0 +1,71 @@
+// The epoch that all threads of a store agree on, which decides when retired memory can be freed.
+//
+// A thread announces at each quiescent point the epoch it sees. When all threads that are not
+// offline have announced the present epoch it may advance. What was retired in epoch e is free in
+// epoch e + 2: by then every thread has announced at least once after the retirement.
+//
+// Threads     Register and Unregister from any; the rest through StoreThread.
+// Invariants  The epoch is read for a batch with a read-modify-write that orders after the
+// unlinking
+//             of everything in the batch and before any later advance.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace alai {
+
+class Record;
+class StoreThread;
+
+// What must happen to retired memory when nobody can see it any more.
+enum class RetiredKind : uint8_t { kRecord, kBlock, kSegment };
+
+// Memory retired by one thread up to one epoch.
+struct RetiredBatch {
+  struct Item {
+    void* block;
+    uint64_t size_and_kind;  // bytes << 2 | RetiredKind
+  };
+
+  // Frees everything; gives the number of bytes.
+  uint64_t FreeItems();
+
+  uint64_t epoch = 0;
+  std::vector<Item> items;
+};
+
+class Reclaimer {
+ public:
+  static constexpr uint64_t kOffline = UINT64_MAX;
+
+  ~Reclaimer();
+
+  StoreThread* Register();
+  // `thread` holds no reference; what it had retired is freed by the others, or at the end.
+  void Unregister(StoreThread* thread);
+
+  // Sums of all threads, for INFO and for the limit above which writers wait.
+  uint64_t retired_bytes() const;
+  uint64_t expired() const;
+
+  // Advances the epoch when every thread has announced the present one; gives the present epoch.
+  uint64_t TryAdvance();
+  uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
+
+ private:
+  friend class StoreThread;
+
+  uint64_t CloseBatch() { return epoch_.fetch_add(0, std::memory_order_acq_rel); }
+
+  std::atomic<uint64_t> epoch_{2};
+  mutable std::mutex mutex_;  // guards the members below
+  std::vector<StoreThread*> threads_;
+  std::vector<RetiredBatch> orphans_;  // of threads that have gone
+  uint64_t orphaned_bytes_ = 0;
+  uint64_t expired_by_gone_ = 0;
+};
+
+}  // namespace alai

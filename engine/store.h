@@ -1,0 +1,183 @@
+// The keyspace: shards, each with its lock, one table per logical database and an expiry wheel.
+//
+// Threads     A thread that uses the store registers first (RegisterThread) and announces quiescent
+//             points (StoreThread). Lookups are lock-free; who changes a key holds its shard's
+//             lock.
+// Invariants  The shard of a key is the highest bits of its hash and never changes. The number of
+//             shards is a power of two, fixed at construction.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/db.h"
+#include "engine/lock_request.h"
+#include "engine/reclaimer.h"
+#include "engine/shard.h"
+#include "engine/store_thread.h"
+
+namespace alai {
+
+class ChangeLog;
+class KeyEventSink;
+class MissSource;
+
+// How OBJECT IDLETIME / FREQ read the access clock, and how lookups move it.
+enum class AccessClock : uint8_t { kLru, kLfu };
+
+// Where Store::Scan() may stop. Growth moves nothing across the ends of segments, so a walk that only
+// stops there meets each key at most once.
+enum class ScanStop : uint8_t { kAnywhere, kSegmentEnd };
+
+struct StoreOptions {
+  int databases = 16;
+  int workers = 1;      // threads expected to use the store at once; decides the number of shards
+  uint32_t shards = 0;  // a power of two up to kShardsMax; 0: chosen from `workers`
+  const Clock* clock = SystemClock::Get();
+};
+
+struct DatabaseStats {
+  uint64_t keys = 0;
+  uint64_t expires = 0;    // keys with a deadline
+  int64_t avg_ttl_ms = 0;  // mean remaining life of those
+};
+
+// What a sweep did and whether something is still due.
+struct SweepResult {
+  uint64_t removed = 0;
+  bool more = false;
+};
+
+// Counters for INFO.
+struct MemoryStats {
+  uint64_t record_bytes = 0;   // held by the allocator for keys and values
+  uint64_t segment_bytes = 0;  // for the tables
+  uint64_t wheel_bytes = 0;
+  uint64_t retired_bytes = 0;  // waiting until no reader can see them
+  uint64_t detached_keys = 0;  // of flushed databases, not freed yet
+};
+
+class Store {
+ public:
+  explicit Store(const StoreOptions& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  int databases() const { return databases_; }
+  uint32_t shard_count() const { return shard_count_; }
+  uint32_t ShardIndex(uint64_t hash) const { return static_cast<uint32_t>(hash >> shard_shift_); }
+  Shard& shard(uint32_t index) { return shards_[index]; }
+  ShardLock& LockOf(uint64_t hash) { return shards_[ShardIndex(hash)].lock; }
+
+  StoreThread* RegisterThread();
+  void UnregisterThread(StoreThread* thread);
+  Reclaimer& reclaimer() { return reclaimer_; }
+  Turn& turn() { return turn_; }
+
+  // Hints before a batch is run: the directory and bucket, then the record of a key.
+  void PrefetchBucket(int db, uint64_t hash) const;
+  void PrefetchRecord(int db, uint64_t hash) const;
+
+  // Removes the keys that optimistic lookups of this thread met past their deadline; those whose
+  // shard is busy are left to the sweep. Call with nothing locked.
+  void RemoveSeenExpired(StoreThread& thread, UnixMillis now);
+
+  // Removes keys past their deadline for about `budget_ns`. Any thread, nothing locked.
+  SweepResult Sweep(StoreThread& thread, UnixMillis now, int64_t budget_ns);
+  // When off, nothing expires but on access (DEBUG SET-ACTIVE-EXPIRE 0).
+  void set_active_expiry(bool on) { active_expiry_.store(on, std::memory_order_relaxed); }
+  // When off, expired keys are hidden but not removed: replicas, CLIENT PAUSE.
+  void set_may_remove_expired(bool on) { may_remove_expired_.store(on, std::memory_order_relaxed); }
+  bool may_remove_expired() const { return may_remove_expired_.load(std::memory_order_relaxed); }
+
+  // One step of an iteration over a database: calls `visit` for about `count` live records and
+  // gives the next cursor, 0 at the end. A key that is there from the first call (cursor 0) to the
+  // last is visited at least once. Cursors stay below 2^53 and hold nothing; any value is accepted.
+  uint64_t Scan(StoreThread& thread, int db, uint64_t cursor, uint64_t count, UnixMillis now,
+                const std::function<void(const Record&)>& visit,
+                ScanStop stop = ScanStop::kAnywhere);
+
+  // A live record, each with the same probability; nullptr when the database is empty.
+  Record* RandomRecord(StoreThread& thread, int db, UnixMillis now);
+
+  // With every shard locked by the caller. What was there is freed in the background by
+  // FreeDetached().
+  void FlushDatabase(StoreThread& thread, int db);
+  void SwapDatabases(int a, int b);
+  // Frees what FlushDatabase() detached, for about `budget_ns`; true when there is more. The
+  // calling thread announces quiescent points between calls.
+  bool FreeDetached(StoreThread& thread, int64_t budget_ns);
+
+  DatabaseStats StatsOf(int db, UnixMillis now) const;
+  uint64_t KeyCount(int db) const;
+  MemoryStats Memory() const;
+  // Bytes that the allocator holds for records and tables.
+  uint64_t UsedBytes() const;
+  // Keys removed because their time had come, since the start or the last reset.
+  uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
+
+  // The generation with which every write stamps its record.
+  uint8_t generation() const { return generation_.load(std::memory_order_relaxed); }
+
+  void set_access_clock(AccessClock clock) {
+    access_clock_.store(clock, std::memory_order_relaxed);
+  }
+  AccessClock access_clock() const { return access_clock_.load(std::memory_order_relaxed); }
+  // lfu-log-factor and lfu-decay-time (minutes).
+  std::atomic<int> lfu_log_factor{10};
+  std::atomic<int> lfu_decay_time{1};
+
+  // Set before threads start, or with every shard locked.
+  void set_change_log(ChangeLog* log) { change_log_ = log; }
+  ChangeLog* change_log() const { return change_log_; }
+  void set_key_events(KeyEventSink* sink) { key_events_ = sink; }
+  KeyEventSink* key_events() const { return key_events_; }
+  void set_miss_source(MissSource* source) { miss_source_ = source; }
+  MissSource* miss_source() const { return miss_source_; }
+
+ private:
+  friend class Db;
+
+  // A table that FlushDatabase() took out, invisible once the reclaimer is two epochs further.
+  struct Detached {
+    std::unique_ptr<Table> table;
+    uint64_t epoch;
+    uint32_t next_entry;
+  };
+
+  // Logs, notifies and removes a record whose time has come; its shard is locked.
+  void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
+  uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
+                      bool* more);
+  uint64_t ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due,
+                     UnixMillis now);
+  bool FreeSome(Detached& detached, int64_t until_ns);
+  Table* PickTable(StoreThread& thread, int db);
+
+  int databases_;
+  uint32_t shard_count_;
+  uint32_t shard_shift_;
+  std::unique_ptr<Shard[]> shards_;
+  Reclaimer reclaimer_;
+  Turn turn_;
+  const Clock& clock_;
+  std::atomic<uint8_t> generation_{0};
+  std::mutex detached_mutex_;
+  std::vector<Detached> detached_;
+  std::atomic<uint64_t> detached_keys_{0};
+  std::atomic<uint32_t> sweep_cursor_{0};
+  std::atomic<bool> active_expiry_{true};
+  std::atomic<bool> may_remove_expired_{true};
+  std::atomic<AccessClock> access_clock_{AccessClock::kLru};
+  ChangeLog* change_log_ = nullptr;
+  KeyEventSink* key_events_ = nullptr;
+  MissSource* miss_source_ = nullptr;
+};
+
+}  // namespace alai

@@ -1,0 +1,116 @@
+// How keys leave the store when their time has come: met by a command, or found by the sweep.
+#include <algorithm>
+
+#include "engine/change_log.h"
+#include "engine/key_events.h"
+#include "engine/store.h"
+
+namespace alai {
+namespace {
+
+// A clock that went back further than this rebases the wheels; less is waited for.
+constexpr int64_t kBackwardStepMillis = 1000;
+// How many stale wheel slots one visit to a shard cleans.
+constexpr int kPurgeStepsPerVisit = 16;
+
+}  // namespace
+
+void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
+  const std::string_view key = place.word().record()->key();
+  if (change_log_ != nullptr) {
+    const std::string_view command[] = {"DEL", key};
+    change_log_->Append(table.db(), command);
+  }
+  if (key_events_ != nullptr) {
+    key_events_->OnKeyEvent(KeyEventClass::kExpired, "expired", table.db(), MakeKey(key));
+  }
+  shard.Remove(thread, table, place);
+  thread.expired.Add();
+}
+
+void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
+  if (may_remove_expired()) {
+    for (const StoreThread::SeenExpired& seen : thread.seen_expired()) {
+      Shard& shard = shards_[ShardIndex(seen.hash)];
+      if (!shard.lock.TryLockOnce()) continue;
+      if (Table* table = shard.table(seen.db)) {
+        const SlotPlace place = shard.Locate(*table, {seen.key, seen.hash});
+        if (place && place.word().record()->expired(now)) Expire(thread, shard, *table, place);
+      }
+      shard.lock.Unlock();
+    }
+  }
+  thread.seen_expired().clear();
+}
+
+SweepResult Store::Sweep(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
+  SweepResult result;
+  if (!active_expiry_.load(std::memory_order_relaxed) || !may_remove_expired()) return result;
+  const int64_t until_ns = clock_.MonotonicNanos() + budget_ns;
+  for (uint32_t visited = 0; visited < shard_count_; ++visited) {
+    const uint32_t i = sweep_cursor_.fetch_add(1, std::memory_order_relaxed) & (shard_count_ - 1);
+    Shard& shard = shards_[i];
+    if (!shard.has_wheel()) continue;
+    // Another thread was here within this tick.
+    const UnixMillis swept_at = shard.swept_at.load(std::memory_order_relaxed);
+    if (swept_at <= now && now - swept_at < Wheel::kTickMillis) continue;
+    bool more = false;
+    result.removed += SweepShard(thread, shard, now, until_ns, &more);
+    if (more) {
+      result.more = true;
+      sweep_cursor_.store(i, std::memory_order_relaxed);
+      break;
+    }
+  }
+  return result;
+}
+
+uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
+                           bool* more) {
+  uint64_t removed = 0;
+  std::vector<Shard::DueBucket>& due = thread.due_scratch();
+  for (;;) {
+    if (!shard.lock.TryLockOnce()) return removed;
+    if (now + kBackwardStepMillis < shard.wheel_time || shard.wheel()->NearsItsEnd()) {
+      shard.RebaseWheel(now);
+    }
+    for (int i = 0; i < kPurgeStepsPerVisit && shard.wheel_is_bloated(); ++i) {
+      shard.PurgeWheelStep();
+    }
+    const bool any = shard.TakeDue(now, &due);
+    for (const Shard::DueBucket& bucket : due) removed += ExpireDue(thread, shard, bucket, now);
+    shard.wheel_bytes.Set(shard.wheel()->allocated_bytes());
+    if (!any && !shard.wheel_is_bloated()) shard.swept_at.store(now, std::memory_order_relaxed);
+    const bool done = !any;
+    shard.lock.Unlock();
+    if (done) return removed;
+    if (clock_.MonotonicNanos() >= until_ns) {
+      *more = true;
+      return removed;
+    }
+  }
+}
+
+uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due,
+                          UnixMillis now) {
+  // A second entry for the same bucket finds it armed for later.
+  if (!shard.StillDue(due)) return 0;
+  uint64_t removed = 0;
+  const auto expire_slots = [&](Bucket& bucket, bool all) {
+    for (uint32_t j = 0; j < kSlots; ++j) {
+      const SlotWord word = bucket.Load(j);
+      if (!word.has_deadline() || !word.record()->expired(now)) continue;
+      if (!all && HomeOf(word.tag(), due.segment.count()) != due.index) continue;
+      Expire(thread, shard, *due.table, {&bucket, j, due.index});
+      ++removed;
+    }
+  };
+  expire_slots(due.segment.buckets()[due.index], true);
+  for (Bucket* b = due.segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {
+    expire_slots(*b, false);
+  }
+  shard.Rearm(due);
+  return removed;
+}
+
+}  // namespace alai

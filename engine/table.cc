@@ -1,0 +1,62 @@
+#include "engine/table.h"
+
+#include <algorithm>
+
+#include "engine/base/memory.h"
+
+namespace alai {
+
+Directory* Directory::Create(uint32_t depth) {
+  auto* directory = new (Allocate(BlockSize(depth))) Directory(depth);
+  for (uint32_t i = 0; i < directory->size(); ++i) {
+    new (&directory->entries_[i]) std::atomic<uint64_t>(0);
+    directory->id(i) = 0;
+  }
+  return directory;
+}
+
+void Directory::Delete() { Free(this, block_size()); }
+
+Table::Table(int db, uint32_t shard_bits, SegmentRef first, uint32_t segment_id)
+    : directory_(Directory::Create(0)), db_(db), shard_bits_(shard_bits) {
+  Directory* directory = directory_.load(std::memory_order_relaxed);
+  directory->entry(0).store(first.bits(), std::memory_order_relaxed);
+  directory->id(0) = segment_id;
+  segment_bytes.Set(UsableSize(first.block_size()) + UsableSize(directory->block_size()));
+}
+
+Table::~Table() { directory()->Delete(); }
+
+void Table::CountIn(const Record& record) {
+  keys.Add();
+  record_bytes.Add(record.allocated_bytes());
+  if (record.has_deadline()) CountDeadline(kNoDeadline, record.deadline());
+}
+
+size_t Table::CountOut(const Record& record) {
+  const size_t bytes = record.allocated_bytes();
+  keys.Sub();
+  record_bytes.Sub(bytes);
+  if (record.has_deadline()) CountDeadline(record.deadline(), kNoDeadline);
+  return bytes;
+}
+
+size_t Table::CountReplaced(const Record& old, const Record& fresh) {
+  const size_t bytes = old.allocated_bytes();
+  record_bytes.Add(fresh.allocated_bytes() - bytes);
+  if (old.has_deadline() || fresh.has_deadline()) CountDeadline(old.deadline(), fresh.deadline());
+  return bytes;
+}
+
+void Table::CountDeadline(UnixMillis before, UnixMillis after) {
+  if (before != kNoDeadline) {
+    expires.Sub();
+    deadline_sum.Sub(static_cast<uint64_t>(std::min(before, kDeadlineCap)));
+  }
+  if (after != kNoDeadline) {
+    expires.Add();
+    deadline_sum.Add(static_cast<uint64_t>(std::min(after, kDeadlineCap)));
+  }
+}
+
+}  // namespace alai

@@ -1,0 +1,189 @@
+#include "server/client_filter.h"
+
+#include <algorithm>
+
+#include "engine/base/number.h"
+#include "protocol/error_text.h"
+#include "server/client.h"
+#include "server/client_description.h"
+
+namespace alai {
+namespace {
+
+constexpr std::string_view kIdNotPositive = "ERR client-id should be greater than 0";
+constexpr std::string_view kMaxAgeNotInteger = "ERR maxage is not an integer or out of range";
+constexpr std::string_view kMaxAgeNotPositive = "ERR maxage should be greater than 0";
+
+// Gives false for a type that does not exist. All clients are normal ones.
+bool ReadType(std::string_view word, int64_t* normal) {
+  *normal = EqualsIgnoreCase(word, "normal") ? 1 : 0;
+  return *normal != 0 || EqualsIgnoreCase(word, "master") || EqualsIgnoreCase(word, "primary") ||
+         EqualsIgnoreCase(word, "slave") || EqualsIgnoreCase(word, "replica") ||
+         EqualsIgnoreCase(word, "pubsub");
+}
+
+std::string_view HostOf(std::string_view address) {
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+bool HasAllLetters(const std::string& letters, const std::string& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](char c) { return letters.find(c) != std::string::npos; });
+}
+
+}  // namespace
+
+bool ClientFilter::FindField(std::string_view word, Field* field) {
+  constexpr struct {
+    std::string_view word;
+    Field field;
+  } kWords[] = {
+      {"ID", Field::kId},
+      {"TYPE", Field::kType},
+      {"USER", Field::kUser},
+      {"ADDR", Field::kAddress},
+      {"LADDR", Field::kLocalAddress},
+      {"IP", Field::kIp},
+      {"NAME", Field::kName},
+      {"LIB-NAME", Field::kLibraryName},
+      {"LIB-VER", Field::kLibraryVersion},
+      {"FLAGS", Field::kFlags},
+      {"DB", Field::kDb},
+      {"IDLE", Field::kIdle},
+      {"MAXAGE", Field::kMaxAge},
+  };
+  for (const auto& entry : kWords) {
+    if (EqualsIgnoreCase(word, entry.word)) {
+      *field = entry.field;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string ClientFilter::Read(ArgReader& args, Use use) {
+  while (args.remaining() > 0) {
+    const std::string_view word = args.String();
+    if (args.remaining() == 0) return std::string(error_text::kSyntax);
+    if (EqualsIgnoreCase(word, "SKIPME")) {
+      const std::string_view choice = args.String();
+      const bool yes = EqualsIgnoreCase(choice, "yes");
+      if (!yes && !EqualsIgnoreCase(choice, "no")) return std::string(error_text::kSyntax);
+      skip_self_ = yes ? Skip::kYes : Skip::kNo;
+      continue;
+    }
+    std::string error = ReadCondition(word, args, use);
+    if (!error.empty()) return error;
+  }
+  return {};
+}
+
+std::string ClientFilter::ReadCondition(std::string_view word, ArgReader& args, Use use) {
+  constexpr std::string_view kNot = "NOT-";
+  Condition condition{};
+  condition.negated =
+      word.size() > kNot.size() && EqualsIgnoreCase(word.substr(0, kNot.size()), kNot);
+  if (condition.negated) word.remove_prefix(kNot.size());
+  if (!FindField(word, &condition.field) ||
+      (condition.negated && condition.field == Field::kMaxAge)) {
+    return std::string(error_text::kSyntax);
+  }
+  switch (condition.field) {
+    case Field::kId: {
+      std::string error = ReadIds(args, use, &condition);
+      if (!error.empty()) return error;
+      break;
+    }
+    case Field::kType: {
+      const std::string_view type = args.String();
+      if (!ReadType(type, &condition.number)) {
+        return "ERR Unknown client type '" + std::string(type) + "'";
+      }
+      break;
+    }
+    case Field::kUser:
+      condition.text = args.String();
+      if (condition.text != "default") return "ERR No such user '" + condition.text + "'";
+      break;
+    case Field::kMaxAge:
+      condition.number = args.Int64(kMaxAgeNotInteger);
+      if (args.ok() && condition.number <= 0) args.Fail(kMaxAgeNotPositive);
+      break;
+    case Field::kDb:
+    case Field::kIdle:
+      condition.number = args.Int64();
+      break;
+    default:
+      condition.text = args.String();
+  }
+  if (!args.ok()) return std::string(args.error());
+  conditions_.push_back(std::move(condition));
+  return {};
+}
+
+// One id, and as many more as follow.
+std::string ClientFilter::ReadIds(ArgReader& args, Use use, Condition* condition) {
+  int64_t id = 0;
+  bool first = true;
+  while (args.remaining() > 0) {
+    const bool number = ParseInt64(args.rest()[0], &id);
+    if (!number && !first) break;
+    if (use == Use::kKill && (!number || id < 1)) return std::string(kIdNotPositive);
+    if (!number) return std::string(error_text::kInvalidClientId);
+    args.String();
+    condition->ids.push_back(static_cast<uint64_t>(id));
+    first = false;
+  }
+  return {};
+}
+
+const std::vector<uint64_t>* ClientFilter::only_ids() const {
+  const bool only = conditions_.size() == 1 && conditions_[0].field == Field::kId &&
+                    !conditions_[0].negated && skip_self_ == Skip::kUnsaid;
+  return only ? &conditions_[0].ids : nullptr;
+}
+
+bool ClientFilter::Matches(const Client& client, UnixMillis now) const {
+  if (client.kill_requested()) return false;
+  return std::all_of(conditions_.begin(), conditions_.end(), [&](const Condition& condition) {
+    return Holds(condition, client, now) != condition.negated;
+  });
+}
+
+bool ClientFilter::Holds(const Condition& condition, const Client& client, UnixMillis now) {
+  switch (condition.field) {
+    case Field::kId:
+      return std::find(condition.ids.begin(), condition.ids.end(), client.id()) !=
+             condition.ids.end();
+    case Field::kType:
+      return condition.number != 0;
+    case Field::kUser:
+      return true;  // there is no other
+    case Field::kAddress:
+      return client.address == condition.text;
+    case Field::kLocalAddress:
+      return client.local_address == condition.text;
+    case Field::kIp:
+      return HostOf(client.address) == condition.text;
+    case Field::kName:
+      return client.name == condition.text;
+    case Field::kLibraryName:
+      return client.library_name == condition.text;
+    case Field::kLibraryVersion:
+      return client.library_version == condition.text;
+    case Field::kFlags:
+      return HasAllLetters(FlagLetters(client), condition.text);
+    case Field::kDb:
+      return client.db_index() == condition.number;
+    case Field::kIdle:
+      return (now - client.last_interaction_ms.load(std::memory_order_relaxed)) / 1000 >=
+             condition.number;
+    case Field::kMaxAge:
+      return (now - client.created_ms) / 1000 >= condition.number;
+  }
+  return false;
+}
+
+}  // namespace alai

@@ -1,0 +1,171 @@
+// DEBUG's views of single keys.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/access_clock.h"
+#include "engine/blob.h"
+#include "engine/store.h"
+#include "engine/types/keys.h"
+#include "engine/types/strings.h"
+#include "protocol/error_text.h"
+#include "server/commands/debug_subcommands.h"
+#include "server/config/config.h"
+#include "server/data_digest.h"
+#include "server/server.h"
+#include "storage/rdb_codec.h"
+
+namespace alai {
+namespace {
+
+class LockedKeyWork final : public Suspension {
+ public:
+  LockedKeyWork(std::string_view key, KeyWork work) : key_(key), work_(std::move(work)) {}
+
+  Next Resume(Call& call) override {
+    const KeyView key = MakeKey(key_);
+    Db& open = call.db();
+    if (open.access() == Access::kLocked) {
+      work_(call, open, key);
+      return Next::kDone;
+    }
+    ShardLock& lock = open.store().LockOf(key.hash);
+    if (!lock.TryLock()) return Next::kAgain;
+    Tally tally;
+    Db locked(open.store(), open.thread(), tally, open.index(), Access::kLocked, open.now());
+    work_(call, locked, key);
+    lock.Unlock();
+    return Next::kDone;
+  }
+
+ private:
+  const std::string key_;
+  const KeyWork work_;
+};
+
+// The key's record, or nullptr after replying that there is none.
+const Record* FindOrFail(Call& call, Db& db, KeyView key) {
+  const Record* record = db.Find(key, Lookup::kPeek);
+  if (record == nullptr) call.Fail(error_text::kNoSuchKey);
+  return record;
+}
+
+// Bytes that the value takes in a snapshot.
+size_t SerializedLength(const Record& record, bool compress) {
+  std::string out;
+  RdbWriter writer(&out, compress);
+  if (record.encoding() == Encoding::kInt) {
+    writer.String(RdbString::Of(record.integer()));
+  } else {
+    writer.String(RdbString::Of(strings::Text(record).view()));
+  }
+  return out.size();
+}
+
+// Clients know INT_MAX as the count of Redis's shared small integers.
+int ReferenceCount(const Record& record) {
+  constexpr int64_t kSharedIntegers = 10000;
+  const bool shared = record.encoding() == Encoding::kInt && record.integer() >= 0 &&
+                      record.integer() < kSharedIntegers;
+  return shared ? INT32_MAX : 1;
+}
+
+void ReplyObject(Call& call, Db& db, KeyView key) {
+  const Record* record = FindOrFail(call, db, key);
+  if (record == nullptr) return;
+  const bool compress = call.server().config().rdbcompression;
+  char line[320];
+  std::snprintf(line, sizeof line,
+                "Value at:%p refcount:%d encoding:%.*s serializedlength:%zu lru:%u "
+                "lru_seconds_idle:%lld",
+                static_cast<const void*>(record), ReferenceCount(*record),
+                static_cast<int>(keys::EncodingName(*record).size()),
+                keys::EncodingName(*record).data(), SerializedLength(*record, compress),
+                record->access(),
+                static_cast<long long>(LruIdleMillis(record->access(), call.now()) / 1000));
+  call.reply().SimpleString(line);
+}
+
+void ReplySdsLen(Call& call, Db& db, KeyView key) {
+  const Record* record = FindOrFail(call, db, key);
+  if (record == nullptr) return;
+  if (record->type() != Type::kString || record->encoding() == Encoding::kInt) {
+    return call.Fail("ERR Not an sds encoded string.");
+  }
+  const bool blob = record->encoding() == Encoding::kBlob;
+  const uint64_t length = strings::Length(*record);
+  const uint64_t room = blob ? record->blob()->capacity() - record->blob()->length() : 0;
+  // The key, and a value that is not a blob, are part of the record.
+  const uint64_t blob_bytes = blob ? record->blob()->allocated_bytes() : 0;
+  char line[256];
+  std::snprintf(line, sizeof line,
+                "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %llu, val_sds_len:%llu, "
+                "val_sds_avail:%llu, val_zmalloc: %llu",
+                record->key().size(),
+                static_cast<unsigned long long>(record->allocated_bytes() - blob_bytes),
+                static_cast<unsigned long long>(length), static_cast<unsigned long long>(room),
+                static_cast<unsigned long long>(blob_bytes));
+  call.reply().SimpleString(line);
+}
+
+// For subcommands that look into containers of a kind that the key does not hold.
+void FailForKind(Call& call, std::string_view error) {
+  WithLockedKey(call, call.argv()[2], [error](Call& later, Db& db, KeyView key) {
+    if (FindOrFail(later, db, key) != nullptr) later.Fail(error);
+  });
+}
+
+// One key after the other; each digest is of a value as it was at some moment.
+class ValueDigests final : public Suspension {
+ public:
+  explicit ValueDigests(Arguments keys) : keys_(keys.begin(), keys.end()) {}
+
+  Next Resume(Call& call) override {
+    while (digests_.size() < keys_.size()) {
+      const KeyWork add = [this](Call&, Db& db, KeyView key) {
+        DataDigest digest;
+        const Record* record = db.Find(key, Lookup::kPeek);
+        if (record != nullptr) digest.AddValue(*record);
+        digests_.push_back(digest.Hex());
+      };
+      if (LockedKeyWork(keys_[digests_.size()], add).Resume(call) == Next::kAgain) {
+        return Next::kAgain;
+      }
+    }
+    call.reply().Array(digests_.size());
+    for (const std::string& digest : digests_) call.reply().SimpleString(digest);
+    return Next::kDone;
+  }
+
+ private:
+  const std::vector<std::string> keys_;
+  std::vector<std::string> digests_;
+};
+
+}  // namespace
+
+void WithLockedKey(Call& call, std::string_view key, KeyWork work) {
+  auto locked = std::make_unique<LockedKeyWork>(key, std::move(work));
+  if (locked->Resume(call) == Suspension::Next::kAgain) call.Suspend(std::move(locked));
+}
+
+void DebugObject(Call& call) { WithLockedKey(call, call.argv()[2], ReplyObject); }
+
+void DebugSdsLen(Call& call) { WithLockedKey(call, call.argv()[2], ReplySdsLen); }
+
+void DebugListpack(Call& call) { FailForKind(call, "ERR Not a listpack encoded object."); }
+
+void DebugQuicklist(Call& call) { FailForKind(call, "ERR Not a quicklist encoded object."); }
+
+void DebugHtStatsKey(Call& call) {
+  FailForKind(call,
+              "ERR The value stored at the specified key is not represented using an hash table");
+}
+
+void DebugDigestValue(Call& call) {
+  auto digests = std::make_unique<ValueDigests>(call.argv().subspan(2));
+  if (digests->Resume(call) == Suspension::Next::kAgain) call.Suspend(std::move(digests));
+}
+
+}  // namespace alai

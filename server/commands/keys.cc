@@ -1,0 +1,208 @@
+// Commands on keys whatever they hold: DEL, EXISTS, TYPE, RENAME, COPY, MOVE …
+#include "engine/types/keys.h"
+
+#include "engine/store.h"
+#include "protocol/error_text.h"
+#include "server/call.h"
+#include "server/command_spec.h"
+
+namespace alai {
+namespace {
+
+// Values of all sizes are freed behind the command's back, so DEL and UNLINK are one.
+void Del(Call& call) {
+  int64_t deleted = 0;
+  for (const std::string_view bytes : call.argv().subspan(1)) {
+    if (keys::Delete(call.db(), call.Key(bytes))) ++deleted;
+  }
+  call.reply().Integer(deleted);
+}
+
+// A key named twice counts twice.
+void Exists(Call& call) {
+  int64_t found = 0;
+  for (const std::string_view bytes : call.argv().subspan(1)) {
+    if (keys::Inspect(call.db(), call.Key(bytes)) != nullptr) ++found;
+  }
+  call.reply().Integer(found);
+}
+
+void Touch(Call& call) {
+  int64_t found = 0;
+  for (const std::string_view bytes : call.argv().subspan(1)) {
+    if (call.db().Find(call.Key(bytes)) != nullptr) ++found;
+  }
+  call.reply().Integer(found);
+}
+
+void Type(Call& call) {
+  const Record* record = keys::Inspect(call.db(), call.Key(call.argv()[1]));
+  call.reply().SimpleString(record != nullptr ? keys::TypeName(record->type()) : "none");
+}
+
+void Rename(Call& call) {
+  ArgReader args = call.args();
+  const KeyView from = call.Key(args.String());
+  const KeyView to = call.Key(args.String());
+  const Errc error = keys::Rename(call.db(), from, to, true);
+  if (error != Errc::kOk) return call.Fail(error_text::kNoSuchKey);
+  call.reply().Ok();
+}
+
+void RenameNx(Call& call) {
+  ArgReader args = call.args();
+  const KeyView from = call.Key(args.String());
+  const KeyView to = call.Key(args.String());
+  const Errc error = keys::Rename(call.db(), from, to, false);
+  if (error == Errc::kNoKey) return call.Fail(error_text::kNoSuchKey);
+  call.reply().Integer(error == Errc::kOk ? 1 : 0);
+}
+
+int ReadDatabase(Call& call, ArgReader& args) {
+  const int64_t index = args.Int64(INT32_MIN, INT32_MAX);
+  if (index < 0 || index >= call.db().store().databases()) {
+    args.Fail(error_text::kDbIndexOutOfRange);
+    return 0;
+  }
+  return static_cast<int>(index);
+}
+
+void Copy(Call& call) {
+  ArgReader args = call.args();
+  const KeyView from = call.Key(args.String());
+  const KeyView to = call.Key(args.String());
+  int database = call.db().index();
+  bool replace = false;
+  while (args.remaining() > 0) {
+    if (args.TakeWord("REPLACE")) {
+      replace = true;
+    } else if (args.TakeWord("DB")) {
+      database = ReadDatabase(call, args);
+    } else {
+      args.Fail(error_text::kSyntax);
+    }
+  }
+  if (!args.Done()) return call.Fail(args.error());
+  if (database == call.db().index() && from.bytes == to.bytes) {
+    return call.Fail(error_text::kSameObject);
+  }
+  Db target = call.db().Sibling(database);
+  call.reply().Integer(keys::Copy(call.db(), from, target, to, replace) ? 1 : 0);
+}
+
+void Move(Call& call) {
+  ArgReader args = call.args();
+  const KeyView key = call.Key(args.String());
+  const int database = ReadDatabase(call, args);
+  if (!args.Done()) return call.Fail(args.error());
+  if (database == call.db().index()) return call.Fail(error_text::kSameObject);
+  Db target = call.db().Sibling(database);
+  call.reply().Integer(keys::Move(call.db(), target, key) ? 1 : 0);
+}
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "del",
+     .run = Del,
+     .arity = -2,
+     .flags = kWrite,
+     .keys = {KeyRange(kRM | kKeyDelete, 1)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(N) where N is the number of keys; their values are freed afterwards",
+     .summary = "Removes keys.",
+     .arguments = "key:key*",
+     .tips = "request_policy:multi_shard response_policy:agg_sum"},
+    {.name = "unlink",
+     .run = Del,
+     .arity = -2,
+     .flags = kWrite | kFast,
+     .keys = {KeyRange(kRM | kKeyDelete, 1)},
+     .categories = kCatKeyspace,
+     .since = "4.0.0",
+     .complexity = "O(N) where N is the number of keys; their values are freed afterwards",
+     .summary = "Removes keys.",
+     .arguments = "key:key*",
+     .tips = "request_policy:multi_shard response_policy:agg_sum"},
+    {.name = "exists",
+     .run = Exists,
+     .arity = -2,
+     .flags = kReadOnly | kFast,
+     .keys = {KeyRange(kRO, 1)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(N) where N is the number of keys",
+     .summary = "Counts how many of the given keys exist.",
+     .arguments = "key:key*",
+     .tips = "request_policy:multi_shard response_policy:agg_sum",
+     .history = "3.0.3: Accepts multiple `key` arguments."},
+    {.name = "touch",
+     .run = Touch,
+     .arity = -2,
+     .flags = kReadOnly | kFast,
+     .keys = {KeyRange(kRO, 1)},
+     .categories = kCatKeyspace,
+     .since = "3.2.1",
+     .complexity = "O(N) where N is the number of keys",
+     .summary = "Marks keys as used now and counts how many of them exist.",
+     .arguments = "key:key*",
+     .tips = "request_policy:multi_shard response_policy:agg_sum"},
+    {.name = "type",
+     .run = Type,
+     .arity = 2,
+     .flags = kReadOnly | kFast,
+     .keys = {OneKey(kRO)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Tells the type of a key's value.",
+     .arguments = "key:key"},
+    {.name = "rename",
+     .run = Rename,
+     .arity = 3,
+     .flags = kWrite,
+     .keys = {OneKey(kRW | kKeyAccess | kKeyDelete), OneKey(kOW | kKeyUpdate, 2)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Gives a key another name, in place of a key that had it.",
+     .arguments = "key:key newkey:key"},
+    {.name = "renamenx",
+     .run = RenameNx,
+     .arity = 3,
+     .flags = kWrite | kFast,
+     .keys = {OneKey(kRW | kKeyAccess | kKeyDelete), OneKey(kOW | kKeyInsert, 2)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Gives a key another name unless a key has it.",
+     .arguments = "key:key newkey:key",
+     .history = "3.2.0: The command no longer returns an error when source and destination names "
+                "are the same."},
+    {.name = "copy",
+     .run = Copy,
+     .arity = -3,
+     .flags = kWrite | kDenyOom,
+     .keys = {OneKey(kRO | kKeyAccess), OneKey(kOW | kKeyUpdate, 2)},
+     .categories = kCatKeyspace,
+     .since = "6.2.0",
+     .complexity = "O(N) where N is the number of elements, O(1) for strings of usual length",
+     .summary = "Copies a value and its time to live to another key or database.",
+     .arguments = "source:key destination:key [DB destination-db:integer] [REPLACE]"},
+    {.name = "move",
+     .run = Move,
+     .arity = 3,
+     .flags = kWrite | kFast,
+     .keys = {OneKey(kRW | kKeyAccess | kKeyUpdate)},
+     .categories = kCatKeyspace,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Moves a key to another database unless it exists there.",
+     .arguments = "key:key db:integer"},
+};
+static_assert(WellFormed(kCommands));
+
+}  // namespace
+
+std::span<const CommandSpec> KeyCommands() { return kCommands; }
+
+}  // namespace alai

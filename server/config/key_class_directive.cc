@@ -1,0 +1,129 @@
+// The grammar of a `keyclass` line:
+//
+//   keyclass NAME "PREFIX*" [ttl SECONDS] [sliding yes|no] [limit N period SECONDS [burst N]]
+//            [unlimited yes|no]
+//
+// Threads     As Directive::Assign().
+#include <algorithm>
+
+#include "engine/base/ascii.h"
+#include "engine/base/number.h"
+#include "server/config/special_directives.h"
+
+namespace alai {
+namespace {
+
+using Arguments = Directive::Arguments;
+using Line = Directive::Line;
+
+// False when the word is neither "yes" nor "no".
+bool ParseSwitch(const std::string& word, bool* value) {
+  *value = EqualsIgnoreCase(word, "yes");
+  return *value || EqualsIgnoreCase(word, "no");
+}
+
+std::string OptionError(std::string_view option, std::string_view requirement) {
+  return "keyclass option '" + std::string(option) + "' " + std::string(requirement);
+}
+
+std::string ReadPrefix(const std::string& pattern, KeyClassRule* rule) {
+  rule->prefix = pattern.substr(0, pattern.empty() ? 0 : pattern.size() - 1);
+  if (!pattern.ends_with('*') || rule->prefix.find_first_of("*?[\\") != std::string::npos) {
+    return "keyclass pattern must be a literal prefix followed by '*'";
+  }
+  return {};
+}
+
+std::string ReadOption(const std::string& option, const std::string& value, KeyClassRule* rule) {
+  const auto is = [&](std::string_view name) { return EqualsIgnoreCase(option, name); };
+  if (is("sliding") || is("unlimited")) {
+    bool* const field = is("sliding") ? &rule->sliding : &rule->unlimited;
+    return ParseSwitch(value, field) ? std::string() : OptionError(option, "must be 'yes' or 'no'");
+  }
+  int64_t* const field = is("ttl")      ? &rule->ttl_seconds
+                         : is("limit")  ? &rule->limit
+                         : is("period") ? &rule->period_seconds
+                         : is("burst")  ? &rule->burst
+                                        : nullptr;
+  if (field == nullptr) return "unknown keyclass option '" + option + "'";
+  const int64_t min = is("burst") ? 0 : 1;
+  constexpr int64_t kMax = INT32_MAX;
+  if (!ParseInt64(value, field) || *field < min || *field > kMax) {
+    return OptionError(option, "must be between " + std::to_string(min) + " and " +
+                                   std::to_string(kMax) + " inclusive");
+  }
+  return {};
+}
+
+std::string ReadRule(Arguments args, KeyClassRule* rule) {
+  if (args.size() < 2 || args.size() % 2 != 0) return "Bad directive or wrong number of arguments";
+  rule->name = args[0];
+  if (rule->name.empty()) return "keyclass name must not be empty";
+  if (std::string error = ReadPrefix(args[1], rule); !error.empty()) return error;
+  bool burst_given = false;
+  for (size_t i = 2; i < args.size(); i += 2) {
+    if (std::string error = ReadOption(args[i], args[i + 1], rule); !error.empty()) return error;
+    burst_given = burst_given || EqualsIgnoreCase(args[i], "burst");
+  }
+  if (rule->sliding && rule->ttl_seconds == 0) return OptionError("sliding", "needs 'ttl'");
+  if ((rule->limit == 0) != (rule->period_seconds == 0)) {
+    return "keyclass options 'limit' and 'period' belong together";
+  }
+  if (burst_given && rule->limit == 0) return OptionError("burst", "needs 'limit' and 'period'");
+  if (rule->unlimited && rule->limit != 0) return OptionError("unlimited", "excludes 'limit'");
+  return {};
+}
+
+std::string AssignKeyClass(Arguments args, Config* target, bool) {
+  KeyClassRule rule;
+  if (std::string error = ReadRule(args, &rule); !error.empty()) return error;
+  if (target == nullptr) return {};
+  std::vector<KeyClassRule> rules = target->keyclass.get();
+  for (const KeyClassRule& other : rules) {
+    if (other.name == rule.name) return "keyclass '" + rule.name + "' is defined twice";
+    if (other.prefix == rule.prefix) {
+      return "keyclass '" + rule.name + "' has the same prefix as '" + other.name + "'";
+    }
+  }
+  rules.push_back(std::move(rule));
+  target->keyclass.set(std::move(rules));
+  return {};
+}
+
+std::string RuleText(const KeyClassRule& rule) {
+  std::string text = Quoted(rule.name) + " " + Quoted(rule.prefix + "*");
+  const auto number = [&](std::string_view option, int64_t value) {
+    text.append(" ").append(option).append(" ").append(std::to_string(value));
+  };
+  if (rule.ttl_seconds != 0) number("ttl", rule.ttl_seconds);
+  if (rule.sliding) text += " sliding yes";
+  if (rule.limit != 0) {
+    number("limit", rule.limit);
+    number("period", rule.period_seconds);
+    number("burst", rule.burst);
+  }
+  if (rule.unlimited) text += " unlimited yes";
+  return text;
+}
+
+std::string PrintKeyClasses(const Config& config) {
+  std::string value;
+  for (const KeyClassRule& rule : config.keyclass.get()) {
+    if (!value.empty()) value += ' ';
+    value += rule.name;
+  }
+  return value;
+}
+
+std::vector<Line> KeyClassLines(const Config& config, const Config&) {
+  std::vector<Line> lines;
+  for (const KeyClassRule& rule : config.keyclass.get()) lines.push_back({RuleText(rule), true});
+  return lines;
+}
+
+}  // namespace
+
+constinit const Directive::Special kKeyClassSpecial = {AssignKeyClass, PrintKeyClasses,
+                                                       KeyClassLines};
+
+}  // namespace alai

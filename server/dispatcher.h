@@ -1,0 +1,210 @@
+// Runs one request: the checks that come before any command, the locks or the validation that its
+// row asks for, and the accounting after it.
+//
+// Order of the checks, and their texts, as clients of Redis 7 know them: unknown command, number of
+// arguments, protected command, authentication, pause. A request whose client and worker are in no
+// special state passes them with one branch.
+//
+//   how a request runs        shards                      when that fails
+//   no keys, own locking      none                        -
+//   reads one key             none, txn_seq validated     64 times: locked
+//   reads several             none, versions validated    8 times: locked
+//   writes one key            writer bit                  suspended on the shard
+//   writes several, or all    LockRequest                 suspended on the shard or for the turn
+//
+// Threads     Belongs to one worker.
+// Invariants  When Execute() returns no shard is locked. Replies go to the worker's reply buffer
+//             only, never to a socket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/db.h"
+#include "engine/lock_request.h"
+#include "protocol/reply_writer.h"
+#include "server/call.h"
+#include "server/command_table.h"
+#include "server/pause.h"
+#include "server/request_batch.h"
+
+namespace alai {
+
+class CommandLog;
+class LatencyMonitor;
+class Monitors;
+class Store;
+class StoreThread;
+class Suspended;
+class WorkerStats;
+struct Config;
+struct LockTicket;
+
+class Dispatcher {
+ public:
+  enum class Outcome : uint8_t {
+    kDone,       // replied
+    kSuspended,  // the rest of it goes on later; TakeSuspension()
+    kLocked,     // did not run: shards are busy; TakeTicket()
+    kPaused,     // did not run: CLIENT PAUSE
+  };
+
+  struct Progress {
+    uint32_t requests = 0;             // that ran through
+    size_t bytes = 0;                  // of those
+    Outcome outcome = Outcome::kDone;  // of the last one looked at
+  };
+
+  Dispatcher(Server& server, Worker& worker, OutputBuffer& output);
+  ~Dispatcher();
+
+  // Before the requests of a batch: takes the logs' thresholds from the settings.
+  void ReadThresholds();
+  // The next request has waited for these shards and has them now.
+  void set_held(LockRequest* held) {
+    held_ = held;
+    careful_ = careful_ || held != nullptr;
+  }
+  // Around the requests of a client.
+  void BeginClient(Client& client);
+  void EndClient();
+  // Runs requests of the present client until one does not run through or ends the connection.
+  Progress Execute(Client& client, std::span<const RequestBatch::Request> requests,
+                   const std::string_view* arguments);
+  // Goes on with a suspended command, or ends it because its time is over.
+  Suspension::Next Resume(Client& client, Suspended& suspended, bool timed_out);
+  // Ends it with an error.
+  void Abort(Suspended& suspended, std::string_view error);
+
+  // Before the connection is closed because of what was sent over it.
+  void Refuse(std::string_view error);
+
+  // How long the first part of the command took that has just suspended.
+  int64_t suspended_nanos() const { return suspended_nanos_; }
+  std::unique_ptr<Suspension> TakeSuspension() { return std::move(suspension_); }
+  std::unique_ptr<LockTicket> TakeTicket();
+
+  ReplyWriter& reply() { return reply_; }
+  // For the crash report: the request that is running, and whose it is. Nothing and nullptr between
+  // requests.
+  std::span<const std::string_view> executing() const;
+  const Client* client() const { return frame_.client; }
+  // Which commands wait because of CLIENT PAUSE.
+  void set_pause(PauseKind kind) {
+    pause_ = kind;
+    careful_ = kind != PauseKind::kNone || held_ != nullptr;
+  }
+  PauseKind pause() const { return pause_; }
+
+ private:
+  // How a command is run; from its row.
+  enum class Route : uint8_t { kPlain, kReadOne, kReadMany, kWriteOne, kWriteMany, kAllShards };
+  struct RouteInfo {
+    Route route;
+    bool careful;  // never takes the fast path through the checks
+  };
+  struct ShardSeen {
+    uint32_t shard;
+    uint32_t txn_seq;
+    uint64_t version;
+  };
+  struct Request {
+    const CommandInfo* command;  // nullptr: unknown
+    Arguments argv;
+    uint64_t hash;  // of the first key if FirstKeyIsFixed()
+    size_t bytes;   // as received
+  };
+  // What tells a command apart that belongs into a log or made the clock stale.
+  struct Thresholds {
+    int64_t nanos = 0;
+    size_t request_bytes = 0;
+    size_t reply_bytes = 0;
+    bool track_latency = true;
+  };
+  enum class Admission : uint8_t { kAdmitted, kRejected, kPaused };
+
+  static RouteInfo RouteOf(const CommandInfo& command);
+  // Of a command with a range of keys: whether this call names just one.
+  static bool HasOneKey(const Request& request);
+
+  // The checks in full.
+  Admission Admit(Client& client, const Request& request);
+  bool MayRunProtected(const Client& client, const CommandInfo& command) const;
+  static std::string ProtectedText(const CommandInfo& command);
+  Admission CloseHttpClient(Client& client);
+  Admission Reject(const CommandInfo* command, std::string_view error);
+
+  Outcome ExecuteOne(Client& client, const Request& request);
+  Outcome Run(const Request& request);
+  Outcome ExecuteCarefully(Client& client, const Request& request);
+  Outcome ReadOne(const Request& request);
+  Outcome RetryReadOne(const Request& request);
+  Outcome WriteOne(const Request& request);
+  Outcome WaitToWriteOne(const Request& request);
+  Outcome RunReadOne(const Request& request);
+  Outcome RunReadMany(const Request& request);
+  Outcome RunWriteOne(const Request& request);
+  Outcome RunWriteMany(const Request& request);
+  // With a LockRequest for the shards in wanted_.
+  Outcome RunWithTicket(const Request& request);
+  Outcome RunHeld(const Request& request, LockRequest& held);
+  // The shards of all keys, into wanted_; false when there are none or the arguments do not say.
+  bool CollectShards(const Request& request);
+  // Notes the state of the shards in wanted_; false when one is being written to.
+  bool Snapshot();
+  bool Unchanged() const;
+
+  // One run of the handler: its reply is written, tally_ says what it met. True when it suspends.
+  bool Attempt(const Request& request, Access access);
+  void Undo(const OutputBuffer::Mark& mark);
+  void CommitTally();
+  void RemoveExpired();
+  // `fed`: monitors have been told, while the shards were locked.
+  Outcome Finish(const Request& request, bool suspends, bool fed = false);
+  void FinishSuspended(const Suspended& suspended);
+  void Account(const CommandInfo& command, Arguments argv, int64_t nanos, size_t request_bytes);
+  void CountError();
+  // Logs a command that crossed a threshold.
+  void Observe(const CommandInfo& command, Arguments argv, int64_t nanos, size_t request_bytes,
+               size_t reply_bytes);
+  // CLIENT REPLY.
+  void AfterReply(Client& client);
+  void FeedMonitors(const CommandInfo& command, Arguments argv);
+
+  Server& server_;
+  Worker& worker_;
+  const Config& config_;
+  Store& store_;
+  StoreThread& thread_;
+  WorkerStats& stats_;
+  CommandLog& command_log_;
+  LatencyMonitor& latency_monitor_;
+  Monitors& monitors_;
+  std::vector<RouteInfo> routes_;  // by command id
+  ReplyWriter reply_;
+  Call::Frame frame_;
+  Thresholds thresholds_;
+  LockRequest* held_ = nullptr;
+  bool careful_ = false;      // held_ or pause_ says something
+  uint64_t began_ticks_ = 0;  // when the present client's turn began
+  uint64_t last_ticks_ = 0;   // when the last command ended
+  struct {
+    const RequestBatch::Request* request = nullptr;
+    const std::string_view* arguments = nullptr;
+  } executing_;
+  UnixMillis last_http_warning_ms_ = 0;
+  size_t size_before_ = 0;  // of the reply buffer, when the present command began
+  Tally tally_;
+  PauseKind pause_ = PauseKind::kNone;
+  std::unique_ptr<Suspension> suspension_;
+  int64_t suspended_nanos_ = 0;
+  std::unique_ptr<LockTicket> ticket_;
+  std::unique_ptr<LockTicket> spare_ticket_;
+  ShardSet wanted_;
+  std::vector<ShardSeen> seen_;
+};
+
+}  // namespace alai

@@ -1,0 +1,92 @@
+// Where the process's memory is: figures of the allocator, of the kernel and of the store, for INFO
+// and MEMORY.
+//
+// The allocator is asked through mallctl, which is a weak symbol: builds without jemalloc
+// (sanitizers) fall back on what the store knows of itself.
+//
+// Threads     Any. MemoryPeak::Sample() from the cron alone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace alai {
+
+class Server;
+class Store;
+
+// As jemalloc defines them. Without jemalloc all but `allocated` are 0.
+struct AllocatorFigures {
+  uint64_t allocated = 0;  // by the application
+  uint64_t active = 0;     // in pages of which at least a part is allocated
+  uint64_t resident = 0;   // mapped and physically there
+  uint64_t muzzy = 0;      // given back to the kernel lazily, still resident
+  uint64_t retained = 0;   // address space kept for later
+};
+
+bool HasAllocatorControl();
+// "jemalloc-5.3.0" or "libc".
+std::string_view AllocatorName();
+AllocatorFigures ReadAllocator(const Store& store);
+// Bytes in use only; cheaper than the whole.
+uint64_t AllocatedBytes(const Store& store);
+// Gives unused pages back to the kernel.
+void PurgeAllocator();
+// The allocator's own report, as text for people.
+std::string AllocatorReport();
+
+// Reads a number or a text below a name of mallctl's tree, after writing the one given. False, with
+// errno set, when there is no such name or it has another type.
+bool AllocatorNumber(const std::string& name, const int64_t* fresh, int64_t* value);
+bool AllocatorText(const std::string& name, const char* fresh, std::string* value);
+
+// Physical memory of this process, and what the machine or its control group has.
+uint64_t ResidentBytes();
+uint64_t SystemMemoryBytes();
+
+// The most memory that was ever in use, as sampled ten times a second, and how much it was right
+// after the start.
+class MemoryPeak {
+ public:
+  void Sample(uint64_t allocated);
+  // At least `allocated`, which the caller has just measured.
+  uint64_t Peak(uint64_t allocated);
+  uint64_t startup() const { return startup_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> peak_{0};
+  std::atomic<uint64_t> startup_{0};
+};
+
+// What INFO memory and MEMORY STATS are made of.
+struct MemoryFigures {
+  AllocatorFigures allocator;
+  uint64_t used = 0;
+  uint64_t peak = 0;
+  uint64_t startup = 0;
+  uint64_t resident = 0;
+  uint64_t clients = 0;  // buffers and structures of normal clients
+  uint64_t tables = 0;   // segments, directories and wheels of the store
+  uint64_t records = 0;
+  uint64_t retired = 0;   // unlinked, not freed yet
+  uint64_t overhead = 0;  // startup + clients + tables
+  uint64_t dataset = 0;   // the rest
+  uint64_t keys = 0;
+
+  double dataset_percent() const;
+  double peak_percent() const;
+  // Quotients of the layers from allocated to resident.
+  double fragmentation_ratio() const;       // active / allocated
+  double allocator_resident_ratio() const;  // resident / active
+  double process_resident_ratio() const;    // the process's resident / the allocator's
+  double total_ratio() const;               // the process's resident / used
+};
+
+MemoryFigures MeasureMemory(Server& server);
+
+// Advice in plain words.
+std::string MemoryAdvice(const MemoryFigures& figures);
+
+}  // namespace alai

@@ -1,0 +1,152 @@
+#include "server/server.h"
+
+#include <pthread.h>
+
+#include <thread>
+
+#include "engine/base/log.h"
+#include "engine/base/random.h"
+#include "engine/base/ticks.h"
+#include "engine/store.h"
+#include "server/command_table.h"
+#include "server/config/config.h"
+#include "server/frontend.h"
+#include "server/latency_monitor.h"
+#include "server/memory_report.h"
+#include "server/monitor.h"
+#include "server/net/epoll_loop.h"
+#include "server/net/manual_loop.h"
+#include "server/pause.h"
+#include "server/process/process_settings.h"
+#include "server/slow_log.h"
+#include "server/stats.h"
+#include "server/worker.h"
+
+namespace alai {
+namespace {
+
+constexpr size_t kRunIdDigits = 40;
+constexpr uint64_t kCronsPerAllocatorLook = 10;
+
+std::unique_ptr<Store> MakeStore(const Config& config, const Clock& clock) {
+  return std::make_unique<Store>(StoreOptions{.databases = static_cast<int>(config.databases),
+                                              .workers = static_cast<int>(config.io_threads),
+                                              .clock = &clock});
+}
+
+bool UsesLfu(MaxmemoryPolicy policy) {
+  return policy == MaxmemoryPolicy::kVolatileLfu || policy == MaxmemoryPolicy::kAllkeysLfu;
+}
+
+}  // namespace
+
+Server::Server(Config& config, const Clock& clock) : Server(config, clock, Loops::kEpoll) {}
+
+Server::Server(Config& config, const Clock& clock, Loops loops)
+    : config_(config),
+      clock_(clock),
+      commands_(std::make_unique<CommandTable>()),
+      stats_(std::make_unique<Stats>(commands_->size())),
+      command_log_(std::make_unique<CommandLog>(config)),
+      latency_monitor_(std::make_unique<LatencyMonitor>(config.latency_monitor_threshold)),
+      store_(MakeStore(config, clock)),
+      pause_(std::make_unique<Pause>(*store_)),
+      monitors_(std::make_unique<Monitors>(static_cast<size_t>(config.io_threads.get()))),
+      run_id_(kRunIdDigits, '0'),
+      started_ms_(clock.WallMillis()),
+      started_ns_(clock.MonotonicNanos()) {
+  Ticks::Calibrate();
+  RandomHex(run_id_.data(), run_id_.size());
+  for (const auto& [old_name, new_name] : config.renamed_commands.get()) {
+    const std::string_view error = commands_->Rename(old_name, new_name);
+    if (error.empty()) continue;
+    Log(LogLevel::kWarning, "rename-command %s: %s", old_name.c_str(), std::string(error).c_str());
+    renamed_ = false;
+  }
+  for (int i = 0; i < config.io_threads; ++i) {
+    std::unique_ptr<EventLoop> loop;
+    if (loops == Loops::kEpoll) {
+      loop = std::make_unique<EpollLoop>();
+    } else {
+      loop = std::make_unique<ManualLoop>();
+    }
+    workers_.push_back(std::make_unique<Worker>(*this, i, std::move(loop), stats_->AddWorker()));
+  }
+  FollowMemoryPolicy();
+  stats_->memory_peak.Sample(AllocatedBytes(*store_));
+}
+
+Server::~Server() = default;
+
+bool Server::Listen() {
+  if (!renamed_) return false;
+  frontend_ = std::make_unique<Frontend>(*this, stats_->AddWorker());
+  return frontend_->Listen();
+}
+
+void Server::Run() {
+  std::vector<std::thread> threads;
+  for (const auto& worker : workers_) {
+    threads.emplace_back([&worker] {
+      pthread_setname_np(pthread_self(), ("alai-" + std::to_string(worker->index())).c_str());
+      worker->Run();
+    });
+  }
+  Log(LogLevel::kNotice, "Ready to accept connections");
+  frontend_->Run();
+  for (const auto& worker : workers_) worker->Stop();
+  for (std::thread& thread : threads) thread.join();
+  Log(LogLevel::kWarning, "Alai is now ready to exit, bye bye...");
+}
+
+void Server::RequestShutdown(uint32_t flags) {
+  if (shutdown_requested_.exchange(true)) return;
+  shutdown_flags_.store(flags, std::memory_order_relaxed);
+  Log(LogLevel::kWarning, "User requested shutdown...");
+  if (frontend_ != nullptr) frontend_->Stop();
+}
+
+void Server::Cron() {
+  if (debug_switches_.pause_cron) return;
+  const uint64_t began = Ticks::Now();
+  // Asking the allocator costs it a walk over its arenas.
+  if (cron_runs_++ % kCronsPerAllocatorLook == 0) allocated_ = AllocatedBytes(*store_);
+  stats_->Sample(clock_.MonotonicNanos(), allocated_);
+  const int64_t nanos = Ticks::ToNanos(Ticks::Now() - began);
+  latency_monitor_->Report(latency_event::kCron, nanos, clock_.WallMillis() / 1000);
+}
+
+int64_t Server::connected_clients() const {
+  int64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->connections();
+  return sum;
+}
+
+std::vector<std::string> Server::ListenerDescriptions() const {
+  return frontend_ == nullptr ? std::vector<std::string>() : frontend_->Descriptions();
+}
+
+void Server::FollowMemoryPolicy() {
+  store_->set_access_clock(UsesLfu(config_.maxmemory_policy) ? AccessClock::kLfu
+                                                             : AccessClock::kLru);
+  store_->lfu_log_factor.store(static_cast<int>(config_.lfu_log_factor));
+  store_->lfu_decay_time.store(static_cast<int>(config_.lfu_decay_time));
+}
+
+std::string Server::Apply(ApplyHook hook) {
+  switch (hook) {
+    case ApplyHook::kListeners:
+      return frontend_ == nullptr ? std::string() : frontend_->ListenAnew();
+    case ApplyHook::kMaxmemory:
+      FollowMemoryPolicy();
+      return {};
+    default:
+      // The process's own settings, unless this server is only a guest in it.
+      return ProcessSettings::Current() == nullptr ? std::string()
+                                                   : ProcessSettings::Current()->Apply(hook);
+  }
+}
+
+void Server::ResetStats() { stats_->Reset(store_->ExpiredKeys()); }
+
+}  // namespace alai

@@ -1,0 +1,116 @@
+// From replies to the socket: slow readers, limits, large values.
+#include <string>
+
+#include "server/client.h"
+#include "server/client_registry.h"
+#include "server/stats.h"
+#include "server/worker.h"
+#include "tests/catch.h"
+#include "tests/server/local_fixture.h"
+
+namespace alai {
+namespace {
+
+TEST_CASE("Replies wait for a peer that does not read, and keep their order") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  client.SetWindow(3);
+  CHECK(client.Ask(Request({"ECHO", "one"}) + Request({"ECHO", "two"})) == "$3\r");
+  const Client* seen = fixture.local().server().workers()[0]->clients().Find(client.id());
+  CHECK(seen->unsent_bytes.Get() == 15);
+  CHECK(client.Ask(Request({"ECHO", "three"})).empty());
+  client.SetWindow(SIZE_MAX);
+  fixture.local().RunUntilIdle();
+  CHECK(client.Receive() == "\none\r\n$3\r\ntwo\r\n$5\r\nthree\r\n");
+  CHECK(seen->unsent_bytes.Get() == 0);
+  CHECK(seen->unsent_memory.Get() == 0);
+}
+
+TEST_CASE("A large value reaches a peer that takes it in small pieces") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const std::string value(500'000, 'v');
+  CHECK(client.Ask(Request({"SET", "k", value})) == "+OK\r\n");
+  client.SetWindow(0);
+  client.Send(Request({"GET", "k"}) + Request({"SET", "k", "short"}) + Request({"GET", "k"}));
+  std::string got;
+  for (int i = 0; i < 600; ++i) {
+    client.SetWindow(1009);
+    fixture.local().RunUntilIdle();
+    got += client.Receive();
+  }
+  CHECK(got == Bulk(value) + "+OK\r\n$5\r\nshort\r\n");
+}
+
+TEST_CASE("The hard output limit closes a client at once") {
+  LocalFixture fixture;
+  fixture.config.client_output_buffer_limit[0].hard_bytes.set(100'000);
+  const auto client = fixture.Connect();
+  CHECK(client.Ask(Request({"SET", "k", std::string(60'000, 'v')})) == "+OK\r\n");
+  CHECK(client.Ask(Request({"GET", "k"})).size() > 60'000);
+  client.SetWindow(0);
+  client.Ask(Request({"GET", "k"}));
+  CHECK_FALSE(client.closed());
+  client.Ask(Request({"GET", "k"}));
+  CHECK(client.closed());
+  CHECK(fixture.local().server().stats().Sum(Count::kOutputBufferLimitDisconnections) == 1);
+}
+
+TEST_CASE("The soft output limit closes a client that stays above it") {
+  LocalFixture fixture;
+  fixture.config.client_output_buffer_limit[0].soft_bytes.set(10'000);
+  fixture.config.client_output_buffer_limit[0].soft_seconds.set(5);
+  const auto client = fixture.Connect();
+  client.Ask(Request({"SET", "k", std::string(20'000, 'v')}));
+  client.SetWindow(0);
+  client.Ask(Request({"GET", "k"}));
+  for (int i = 0; i < 180; ++i) fixture.Advance(25);
+  CHECK_FALSE(client.closed());
+  for (int i = 0; i < 180; ++i) fixture.Advance(25);
+  CHECK(client.closed());
+}
+
+TEST_CASE("A client that caught up is not closed by the soft limit") {
+  LocalFixture fixture;
+  fixture.config.client_output_buffer_limit[0].soft_bytes.set(10'000);
+  fixture.config.client_output_buffer_limit[0].soft_seconds.set(5);
+  const auto client = fixture.Connect();
+  client.Ask(Request({"SET", "k", std::string(20'000, 'v')}));
+  for (int round = 0; round < 4; ++round) {
+    client.SetWindow(0);
+    client.Ask(Request({"GET", "k"}));
+    for (int i = 0; i < 120; ++i) fixture.Advance(25);
+    client.SetWindow(SIZE_MAX);
+    fixture.local().RunUntilIdle();
+    REQUIRE(client.Receive().size() > 20'000);
+    for (int i = 0; i < 120; ++i) fixture.Advance(25);
+  }
+  CHECK_FALSE(client.closed());
+}
+
+TEST_CASE("Closing after a reply waits until the reply is out") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  client.SetWindow(2);
+  CHECK(client.Ask("QUIT\r\n") == "+O");
+  CHECK_FALSE(client.closed());
+  client.SetWindow(SIZE_MAX);
+  fixture.local().RunUntilIdle();
+  CHECK(client.Receive() == "K\r\n");
+  CHECK(client.closed());
+}
+
+TEST_CASE("Sent and received bytes are counted") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  client.Ask("PING\r\nPING\r\n");
+  Stats& stats = fixture.local().server().stats();
+  CHECK(stats.Sum(Count::kNetInputBytes) == 12);
+  CHECK(stats.Sum(Count::kNetOutputBytes) == 14);
+  CHECK(stats.Sum(Count::kReads) == 1);
+  CHECK(stats.Sum(Count::kWrites) == 1);
+  CHECK(stats.CommandsProcessed() == 2);
+}
+
+}  // namespace
+}  // namespace alai

@@ -1,0 +1,299 @@
+// A whole server with its threads and sockets, in this process.
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/store.h"
+#include "server/command_table.h"
+#include "server/config/config.h"
+#include "server/server.h"
+#include "server/stats.h"
+#include "server/worker.h"
+#include "tests/catch.h"
+#include "tests/server/local_fixture.h"
+
+namespace alai {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A blocking client.
+class Peer {
+ public:
+  explicit Peer(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un where{};
+    where.sun_family = AF_UNIX;
+    std::memcpy(where.sun_path, path.data(), path.size());
+    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0;
+    const timeval patience{20, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer() { close(fd_); }
+
+  bool connected() const { return connected_; }
+  bool Send(std::string_view bytes) const {
+    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
+  // So many bytes, or fewer when the connection ends.
+  std::string Read(size_t size) const {
+    std::string bytes;
+    while (bytes.size() < size) {
+      char room[4096];
+      const ssize_t n = recv(fd_, room, std::min(sizeof room, size - bytes.size()), 0);
+      if (n <= 0) break;
+      bytes.append(room, static_cast<size_t>(n));
+    }
+    return bytes;
+  }
+  std::string ReadLine() const {
+    std::string line;
+    while (!line.ends_with("\r\n")) {
+      const std::string byte = Read(1);
+      if (byte.empty()) break;
+      line += byte;
+    }
+    return line;
+  }
+  std::string Ask(std::string_view request) const {
+    Send(request);
+    return ReadLine();
+  }
+
+ private:
+  const int fd_;
+  bool connected_ = false;
+};
+
+class RunningServer {
+ public:
+  explicit RunningServer(int workers, int64_t maxclients = 1000) {
+    char directory[] = "/tmp/alai-threads-XXXXXX";
+    REQUIRE(mkdtemp(directory) != nullptr);
+    path_ = std::string(directory) + "/socket";
+    config_.io_threads.set(workers);
+    config_.port.set(0);
+    config_.maxclients.set(maxclients);
+    config_.unixsocket.set(path_);
+    server_ = std::make_unique<Server>(config_, *SystemClock::Get());
+    REQUIRE(server_->Listen());
+    thread_ = std::thread([this] { server_->Run(); });
+  }
+  ~RunningServer() {
+    server_->RequestShutdown(0);
+    thread_.join();
+    rmdir(path_.substr(0, path_.rfind('/')).c_str());
+  }
+  Server& server() { return *server_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  Config config_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+};
+
+TEST_CASE("Clients of several workers count one number together") {
+  RunningServer running(3);
+  constexpr int kPeers = 6;
+  constexpr int kRounds = 200;
+  constexpr int kDepth = 20;
+  std::vector<std::thread> threads;
+  std::atomic<int> good{0};
+  for (int i = 0; i < kPeers; ++i) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      std::string pipeline;
+      for (int k = 0; k < kDepth; ++k) pipeline += Request({"INCR", "n"});
+      bool ok = peer.connected();
+      for (int round = 0; round < kRounds && ok; ++round) {
+        ok = peer.Send(pipeline);
+        for (int k = 0; k < kDepth && ok; ++k) ok = peer.ReadLine().starts_with(":");
+      }
+      if (ok) ++good;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == kPeers);
+  const Peer peer(running.path());
+  CHECK(peer.Ask(Request({"INCRBY", "n", "0"})) ==
+        ":" + std::to_string(kPeers * kRounds * kDepth) + "\r\n");
+  CHECK(running.server().stats().CommandsProcessed() == kPeers * kRounds * kDepth + 1);
+}
+
+TEST_CASE("Transactions over several shards are seen whole") {
+  RunningServer running(3);
+  std::atomic<bool> stop{false};
+  std::atomic<int> torn{0};
+  std::atomic<int> seen{0};
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < 2; ++writer) {
+    threads.emplace_back([&, writer] {
+      const Peer peer(running.path());
+      for (int i = 0; !stop; ++i) {
+        const std::string v = std::to_string(writer) + "-" + std::to_string(i % 10);
+        peer.Ask(Request({"MSET", "a", v, "b", v, "c", v, "d", v}));
+      }
+    });
+  }
+  for (int reader = 0; reader < 2; ++reader) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      while (!stop) {
+        if (peer.Ask(Request({"MGET", "a", "b", "c", "d"})) != "*4\r\n") break;
+        std::string values[4];
+        for (std::string& value : values) {
+          value = peer.ReadLine();
+          if (value != "$-1\r\n") value += peer.ReadLine();
+        }
+        ++seen;
+        for (const std::string& value : values) torn += value != values[0] ? 1 : 0;
+      }
+    });
+  }
+  std::this_thread::sleep_for(500ms);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(torn == 0);
+  CHECK(seen > 0);
+}
+
+TEST_CASE("Connections are spread over the workers, and given back") {
+  RunningServer running(4);
+  {
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (int i = 0; i < 40; ++i) {
+      peers.push_back(std::make_unique<Peer>(running.path()));
+      REQUIRE(peers.back()->Ask("PING\r\n") == "+PONG\r\n");
+    }
+    for (const auto& worker : running.server().workers()) CHECK(worker->connections() == 10);
+  }
+  for (int i = 0; i < 1000 && running.server().connected_clients() != 0; ++i) {
+    std::this_thread::sleep_for(5ms);
+  }
+  CHECK(running.server().connected_clients() == 0);
+}
+
+TEST_CASE("One client more than maxclients is told so") {
+  RunningServer running(2, 3);
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (int i = 0; i < 3; ++i) {
+    peers.push_back(std::make_unique<Peer>(running.path()));
+    REQUIRE(peers.back()->Ask("PING\r\n") == "+PONG\r\n");
+  }
+  const Peer refused(running.path());
+  CHECK(refused.ReadLine() == "-ERR max number of clients reached\r\n");
+  CHECK(refused.Read(1).empty());
+  CHECK(peers[0]->Ask("PING\r\n") == "+PONG\r\n");
+  CHECK(running.server().stats().Sum(Count::kConnectionsRejected) == 1);
+}
+
+TEST_CASE("Running out of descriptors delays new clients and disturbs nobody else") {
+  RunningServer running(1);
+  const Peer first(running.path());
+  REQUIRE(first.Ask("PING\r\n") == "+PONG\r\n");
+  const Peer second(running.path());
+  REQUIRE(second.Ask("PING\r\n") == "+PONG\r\n");
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+  // One descriptor for the peer that comes next, none for the server's side of it.
+  const int next = dup(0);
+  close(next);
+  rlimit low = old;
+  low.rlim_cur = static_cast<rlim_t>(next) + 1;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const Peer late(running.path());
+  CHECK(late.connected());
+  CHECK(late.Send("PING\r\n"));
+  std::this_thread::sleep_for(250ms);
+  CHECK(first.Ask("PING\r\n") == "+PONG\r\n");
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &old) == 0);
+  CHECK(late.ReadLine() == "+PONG\r\n");
+  CHECK(second.Ask("PING\r\n") == "+PONG\r\n");
+}
+
+TEST_CASE("A pause holds all workers back as soon as it is answered") {
+  RunningServer running(3);
+  const Peer a(running.path());
+  const Peer b(running.path());
+  const Peer c(running.path());
+  REQUIRE(b.Ask("PING\r\n") == "+PONG\r\n");
+  REQUIRE(c.Ask("PING\r\n") == "+PONG\r\n");
+  REQUIRE(a.Ask("CLIENT PAUSE 100000 WRITE\r\n") == "+OK\r\n");
+  b.Send("SET k b\r\n");
+  c.Send("SET k c\r\n");
+  std::this_thread::sleep_for(50ms);
+  CHECK(a.Ask("EXISTS k\r\n") == ":0\r\n");
+  CHECK(a.Ask("CLIENT UNPAUSE\r\n") == "+OK\r\n");
+  CHECK(b.ReadLine() == "+OK\r\n");
+  CHECK(c.ReadLine() == "+OK\r\n");
+}
+
+TEST_CASE("Clients may come, talk, be killed and go at any time") {
+  RunningServer running(3);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      while (!stop) {
+        const Peer peer(running.path());
+        for (int k = 0; k < 5; ++k) {
+          peer.Send(Request({"MSET", "x" + std::to_string(i), "1", "shared", "2"}) +
+                    Request({"CLIENT", "LIST"}));
+          if (k % 2 == 0) peer.ReadLine();
+        }
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    while (!stop) {
+      const Peer killer(running.path());
+      for (int k = 0; k < 20; ++k) killer.Ask(Request({"CLIENT", "KILL", "TYPE", "normal"}));
+    }
+  });
+  threads.emplace_back([&] {
+    const Peer monitor(running.path());
+    monitor.Send("MONITOR\r\n");
+    while (!stop) {
+      if (monitor.Read(100).empty()) break;
+    }
+  });
+  std::this_thread::sleep_for(700ms);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  const Peer peer(running.path());
+  CHECK(peer.Ask("PING\r\n") == "+PONG\r\n");
+}
+
+TEST_CASE("A server ends with clients connected, suspended and half read") {
+  std::vector<std::unique_ptr<Peer>> peers;
+  {
+    RunningServer running(2);
+    for (int i = 0; i < 6; ++i) {
+      peers.push_back(std::make_unique<Peer>(running.path()));
+      REQUIRE(peers.back()->Ask("PING\r\n") == "+PONG\r\n");
+    }
+    peers[0]->Send("WAIT 1 0\r\n");
+    peers[1]->Send("*2\r\n$3\r\nGET\r\n$10\r\nabc");
+    peers[2]->Send("CLIENT PAUSE 100000\r\n");
+    CHECK(peers[2]->ReadLine() == "+OK\r\n");
+    peers[3]->Send("SET k v\r\n");
+    std::this_thread::sleep_for(20ms);
+  }
+  for (const auto& peer : peers) CHECK(peer->Read(1).empty());
+}
+
+}  // namespace
+}  // namespace alai
