@@ -1,5 +1,7 @@
 #include "engine/lock_request.h"
 
+#include <algorithm>
+
 #include "engine/base/assert.h"
 #include "engine/store.h"
 
@@ -7,6 +9,7 @@ namespace alai {
 
 void ShardSet::AddAll(uint32_t shard_count) {
   for (uint32_t shard = 0; shard < shard_count; ++shard) Add(shard);
+  keys_ = std::max(keys_, 2u);
 }
 
 uint32_t ShardSet::size() const {
@@ -84,13 +87,14 @@ void LockRequest::Cancel() {
   failed_tries_ = 0;
 }
 
-// One shard needs no claim: its writer bit alone is all or nothing.
-bool LockRequest::transaction() const { return shards_.size() > 1; }
+bool LockRequest::several_shards() const { return shards_.size() > 1; }
+
+bool LockRequest::transaction() const { return shards_.keys() > 1; }
 
 ShardLock& LockRequest::LockOf(uint32_t shard) { return store_.shard(shard).lock; }
 
 bool LockRequest::TryAll() {
-  const bool several = transaction();
+  const bool several = several_shards();
   ShardLock* busy = nullptr;
   shards_.ForEach([&](uint32_t shard) {
     if (busy != nullptr) return;

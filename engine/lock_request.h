@@ -8,8 +8,10 @@
 // circle.
 //
 // Threads     Used by one thread; WakeForLock() comes from others.
-// Invariants  A request for one shard takes the writer bit only. Destroying or cancelling a request
-//             releases all it holds.
+// Invariants  A request for one shard needs no claim: its writer bit alone is all or nothing. The
+//             sequence goes odd for several keys even when one shard has them all, or the readers of
+//             single keys would see half of the change. Destroying or cancelling a request releases
+//             all it holds.
 #pragma once
 
 #include <array>
@@ -26,13 +28,21 @@ class Store;
 
 constexpr uint32_t kShardsMax = 1024;
 
+// The shards of a command's keys.
 class ShardSet {
  public:
-  void Add(uint32_t shard) { words_[shard / 64] |= uint64_t{1} << (shard % 64); }
+  // Adds the shard of one key.
+  void Add(uint32_t shard) {
+    words_[shard / 64] |= uint64_t{1} << (shard % 64);
+    ++keys_;
+  }
+  // Adds every shard, for what concerns all keys.
   void AddAll(uint32_t shard_count);
-  void Clear() { words_.fill(0); }
+  void Clear() { *this = ShardSet(); }
   bool Contains(uint32_t shard) const { return (words_[shard / 64] >> (shard % 64) & 1) != 0; }
   uint32_t size() const;
+  // How many keys were added; all of them count as several.
+  uint32_t keys() const { return keys_; }
 
   template <class F>
   void ForEach(F f) const {
@@ -45,6 +55,7 @@ class ShardSet {
 
  private:
   std::array<uint64_t, kShardsMax / 64> words_{};
+  uint32_t keys_ = 0;
 };
 
 class LockRequest;
@@ -95,6 +106,7 @@ class LockRequest final : public LockSleeper {
   static constexpr int kTriesBeforeTurn = 8;
 
  private:
+  bool several_shards() const;
   bool transaction() const;
   ShardLock& LockOf(uint32_t shard);
   bool TryAll();

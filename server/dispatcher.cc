@@ -45,7 +45,7 @@ Dispatcher::RouteInfo Dispatcher::RouteOf(const CommandInfo& command) {
   if (command.has(kOwnLocking) || command.key_pattern == KeyPattern::kNone) {
     return {Route::kPlain, careful};
   }
-  const bool one = command.key_pattern == KeyPattern::kOne;
+  const bool one = command.key_pattern == KeyPattern::kOne && !command.has(kTwoDatabases);
   if (command.has(kReadOnly)) return {one ? Route::kReadOne : Route::kReadMany, careful};
   return {one ? Route::kWriteOne : Route::kWriteMany, careful};
 }
@@ -268,6 +268,7 @@ bool Dispatcher::CollectShards(const Request& request) {
     wanted_.Add(store_.ShardIndex(Hash(request.argv[index])));
     any = true;
   });
+  if (request.command->has(kTwoDatabases)) wanted_.Add(store_.ShardIndex(request.hash));
   return known && any;
 }
 

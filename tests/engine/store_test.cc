@@ -266,6 +266,26 @@ TEST_CASE_METHOD(StoreFixture, "databases are apart, can be exchanged and emptie
   CHECK(store_.KeyCount(1) == 0);
 }
 
+TEST_CASE_METHOD(StoreFixture, "several keys of one shard change under an odd sequence, one does not") {
+  const ShardLock& lock = store_.shard(1).lock;
+  const uint32_t before = lock.txn_seq();
+  LockRequest one(
+      store_, [](void*) {}, nullptr);
+  one.shards().Add(1);
+  REQUIRE(one.Acquire());
+  CHECK(lock.txn_seq() == before);
+  one.Release();
+  LockRequest two(
+      store_, [](void*) {}, nullptr);
+  two.shards().Add(1);
+  two.shards().Add(1);
+  REQUIRE(two.Acquire());
+  CHECK(lock.txn_seq() == before + 1);
+  two.Release();
+  CHECK(lock.txn_seq() == before + 2);
+  CHECK_FALSE(ShardLock::Locked(lock.version()));
+}
+
 TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are kept, found, expired and erased") {
   constexpr uint64_t kKeys = 3'000;
   Tally tally;
