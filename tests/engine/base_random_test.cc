@@ -73,7 +73,7 @@ TEST_CASE("Between includes both ends, up to the whole range") {
   CHECK(positive);
 }
 
-TEST_CASE("NextDouble lies in [0, 1) with mean one half") {
+TEST_CASE("NextDouble lies between 0 and 1 with mean one half") {
   Random random(9);
   double sum = 0;
   constexpr int kDraws = 100'000;

@@ -130,7 +130,7 @@ int KeySpecs(const CommandSpec& spec) {
 
 TEST_CASE("The arguments of every command are documented as running servers do", "[command_docs]") {
   std::map<std::string, std::string> reference;
-  for (const auto& row : ReadReference("reference_arguments.tsv")) {
+  for (const auto& row : ReadReference(ALAI_SOURCE_DIR "/tests/server/reference_arguments.tsv")) {
     REQUIRE(row.size() == 2);
     reference.emplace(row[0], row[1]);
   }

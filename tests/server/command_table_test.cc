@@ -355,7 +355,7 @@ TEST_CASE("Every command is described as running servers describe it", "[command
     kColumns
   };
   std::map<std::string, std::vector<std::string>> reference;
-  for (auto& row : ReadReference("reference_commands.tsv")) {
+  for (auto& row : ReadReference(ALAI_SOURCE_DIR "/tests/server/reference_commands.tsv")) {
     REQUIRE(row.size() == kColumns);
     reference.emplace(row[kName], row);
   }

@@ -10,10 +10,8 @@ namespace alai {
 namespace {
 
 std::string ShippedFile() {
-  std::string root = __FILE__;
-  root.erase(root.rfind("tests/server/"));
   std::string text;
-  REQUIRE(ReadConfigFile(root + "server/alai.conf", &text) == 0);
+  REQUIRE(ReadConfigFile(ALAI_SOURCE_DIR "/server/alai.conf", &text) == 0);
   return text;
 }
 

@@ -1,16 +1,15 @@
 // Reads the tables of facts beside the tests.
 #pragma once
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 namespace alai {
 
-// The rows of a file in this folder, split at tabs; lines that begin with '#' are comments.
-inline std::vector<std::vector<std::string>> ReadReference(const std::string& file) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / file);
+// The rows of a file, split at tabs; lines that begin with '#' are comments.
+inline std::vector<std::vector<std::string>> ReadReference(const std::string& path) {
+  std::ifstream in(path);
   std::vector<std::vector<std::string>> rows;
   for (std::string line; std::getline(in, line);) {
     if (line.empty() || line[0] == '#') continue;

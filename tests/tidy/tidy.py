@@ -172,6 +172,16 @@ def paths(tree, options):
             yield f"{path}:{line_of(text, match.start())}: {match[0]} is a path of one machine"
 
 
+def names(tree, options):
+    """Names of test cases go through CMake lists, where a bracket or a semicolon swallows the tests
+    that follow."""
+    case = re.compile(r'\b(?:TEST_CASE|SCENARIO)\w*\s*\([^"\n;]*"((?:\\.|[^"\\\n])*)"')
+    for path, text in tree.files({".cc"}):
+        for match in case.finditer(text):
+            if re.search(r"[][;\\]", match[1]):
+                yield f"{path}:{line_of(text, match.start())}: the name of a test has a ] [ ; or \\"
+
+
 def headers(tree, options):
     """Every header compiles alone. Results are kept by the contents of all that a header includes."""
     cache = pathlib.Path(options.cache)
@@ -261,7 +271,7 @@ def is_function(head):
 
 
 RULES = {rule.__name__: rule for rule in
-         (layering, includes, length, opening, words, clock, paths, headers)}
+         (layering, includes, length, opening, words, clock, paths, names, headers)}
 
 
 def main():

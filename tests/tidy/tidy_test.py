@@ -56,6 +56,12 @@ class Tidy(unittest.TestCase):
         self.write("server/main.cc", '// Main.\n#include "tests/catch.h"\n')
         self.assert_found("layering", "server/main.cc:2", "in no layer")
 
+    def test_names(self):
+        self.write("tests/a_test.cc", '// Test.\nTEST_CASE("adds (1, 2)", "[unit]") {}\n')
+        self.assertEqual(self.check("names"), [])
+        self.write("tests/b_test.cc", '// Test.\nTEST_CASE_METHOD(Fixture, "lies in [0, 1)") {}\n')
+        self.assert_found("names", "tests/b_test.cc:2", "name of a test")
+
     def test_includes(self):
         self.write("engine/table.h", "// Table.\n")
         self.write("engine/good.cc", '// Good.\n#include "engine/table.h"\n#include <vector>\n')
