@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "engine/base/log.h"
+#include "engine/store_thread.h"
 #include "server/client.h"
 #include "server/config/config.h"
 #include "server/server.h"
@@ -118,6 +119,8 @@ void Worker::ExecuteBatch() {
   for (const RequestBatch::Run& run : batch_.runs()) ExecuteRun(run);
   dispatcher_.set_held(nullptr);
   batch_.Clear();
+  // What the batch replaced is freed while it is still in the cache, and reused by the next ones.
+  thread_->Quiescent();
 }
 
 void Worker::ExecuteRun(const RequestBatch::Run& run) {
