@@ -137,6 +137,9 @@ class Worker final : private LoopEvents {
   // Output.
   // Sends what is in replies_, behind what the client has not taken yet.
   void SendReplies(Client& client);
+  // Keeps what is in replies_ for the client's next run, which follows at once, so that one system
+  // call sends both. False: it is too much for that.
+  bool HoldReplies(Client& client);
   // False: the connection is broken and has been closed.
   bool SendFrom(Client& client, OutputBuffer& output);
   // Closes a client that does not take its replies.

@@ -178,7 +178,11 @@ void Worker::EndRun(Client& client, const RequestBatch::Run& run, size_t done, b
   }
   // While there is more to parse, the buffer holds requests that are about to be executed.
   const bool settled = stopped || run.ending != RequestBatch::Ending::kFull;
-  if (!settled || !CloseIfInputTooLarge(client)) SendReplies(client);
+  if (settled) {
+    if (!CloseIfInputTooLarge(client)) SendReplies(client);
+  } else if (client.has(kClientNeedsAuth) || !HoldReplies(client)) {
+    SendReplies(client);
+  }
 }
 
 void Worker::KeepUnread(Client& client, std::span<char> unread) {

@@ -16,6 +16,8 @@ constexpr size_t kLargeReadBytesMax = 1024 * 1024;
 // What one turn sends to one client, so that the others are not kept waiting.
 constexpr size_t kSendBytesMax = 1024 * 1024;
 constexpr size_t kSendVectorsMax = 64;
+// Replies of a long pipeline are sent once so much has come together, or it is at its end.
+constexpr size_t kHeldBytesMax = 64 * 1024;
 
 // A suspended client is read on until so much has piled up.
 constexpr size_t kSuspendedInputBytesMax = 1024 * 1024;

@@ -39,6 +39,12 @@ void Worker::SendReplies(Client& client) {
     CloseClient(client);
 }
 
+bool Worker::HoldReplies(Client& client) {
+  if (client.writing || replies_.size() + client.output_.size() >= kHeldBytesMax) return false;
+  client.output_.Splice(std::move(replies_));
+  return true;
+}
+
 bool Worker::SendFrom(Client& client, OutputBuffer& output) {
   iovec vectors[kSendVectorsMax];
   for (size_t total = 0; total < kSendBytesMax;) {

@@ -26,6 +26,38 @@ TEST_CASE("Replies wait for a peer that does not read, and keep their order") {
   CHECK(seen->unsent_memory.Get() == 0);
 }
 
+TEST_CASE("The replies to a pipeline leave in one write, long as it may be") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  std::string pipeline;
+  std::string expected;
+  for (int i = 0; i < 3 * static_cast<int>(RequestBatch::kRequestsMax) + 7; ++i) {
+    const std::string word = "reply" + std::to_string(i);
+    pipeline += Request({"ECHO", word});
+    expected += Bulk(word);
+  }
+  const Stats& stats = fixture.local().server().stats();
+  const uint64_t before = stats.Sum(Count::kWrites);
+  CHECK(client.Ask(pipeline) == expected);
+  CHECK(stats.Sum(Count::kWrites) == before + 1);
+  const Client* seen = fixture.local().server().workers()[0]->clients().Find(client.id());
+  CHECK(seen->unsent_bytes.Get() == 0);
+  CHECK(seen->unsent_memory.Get() == 0);
+}
+
+TEST_CASE("The replies to a pipeline that is closed half-way are sent") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  std::string pipeline;
+  std::string expected;
+  for (size_t i = 0; i < RequestBatch::kRequestsMax + 3; ++i) {
+    pipeline += Request({"PING"});
+    expected += "+PONG\r\n";
+  }
+  CHECK(client.Ask(pipeline + Request({"QUIT"}) + Request({"PING"})) == expected + "+OK\r\n");
+  CHECK(client.closed());
+}
+
 TEST_CASE("A large value reaches a peer that takes it in small pieces") {
   LocalFixture fixture;
   const auto client = fixture.Connect();
