@@ -34,14 +34,11 @@ constexpr size_t kMoveBytesMax = 4096;
 
 }  // namespace
 
-// The usual chunks that a thread has no use for at the moment.
+// The usual chunks that a thread has no use for at the moment. The list itself is never destroyed, so a
+// buffer that dies after the thread's other objects still finds it, closed.
 class OutputBuffer::FreeChunks {
  public:
   constexpr FreeChunks() = default;
-  ~FreeChunks() {
-    while (Chunk* chunk = Take()) Free(chunk, kChunkBytes);
-    count_ = kFreeChunksMax;  // a buffer that dies still later finds no place here
-  }
 
   Chunk* Take() {
     Chunk* chunk = first_;
@@ -61,10 +58,25 @@ class OutputBuffer::FreeChunks {
 
   static FreeChunks& OfThread() {
     static thread_local constinit FreeChunks chunks;
+    static thread_local const AtThreadEnd closer(chunks);
     return chunks;
   }
 
  private:
+  class AtThreadEnd {
+   public:
+    explicit AtThreadEnd(FreeChunks& chunks) : chunks_(chunks) {}
+    ~AtThreadEnd() { chunks_.Close(); }
+
+   private:
+    FreeChunks& chunks_;
+  };
+
+  void Close() {
+    while (Chunk* chunk = Take()) Free(chunk, kChunkBytes);
+    count_ = kFreeChunksMax;
+  }
+
   Chunk* first_ = nullptr;
   size_t count_ = 0;
 };
