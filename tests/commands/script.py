@@ -65,6 +65,7 @@ _STEP_DIRECTIVES = {
     "close": False,
     "server": False,
     "config": False,
+    "process": False,
     "raw": True,
     "read": True,
 }
@@ -95,6 +96,9 @@ def parse(path: Path, lines: list[str], may_lack_replies: bool = False) -> Scrip
                 f"--{name}",
                 *[a.decode() for a in human_format.split_arguments(value)],
             ]
+        elif step.verb == "process":
+            if not step.text:
+                raise BadScript(f"{path}:{number}: @process without a reason")
         else:
             script.steps.append(step)
             current = step if step.verb == ">" or _STEP_DIRECTIVES[step.verb] else None

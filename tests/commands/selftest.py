@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -20,6 +22,55 @@ import live_server
 import run
 import script
 import wire
+
+
+RIGHT_SCRIPTS = (
+    "> SET k v PX 20\nOK\n@advance 30ms\n> GET k\n(nil)\n",
+    "@connection a\n> CLIENT ID\n@let id\n"
+    "@connection b\n> CLIENT KILL ID {id}\n(integer) 1\n"
+    "@connection a\n@read\n(closed)\n",
+    "@resp 3\n> GET none\n(nil)\n> DEBUG PROTOCOL TRUE\n(true)\n"
+    "@resp 2\n> DEBUG PROTOCOL TRUE\n(integer) 1\n",
+    '@raw "PING\\r\\nPING\\r\\n"\nPONG\n\n@read\nPONG\n',
+    '@config maxclients 77\n> CONFIG GET maxclients\n1) "maxclients"\n2) "77"\n',
+    '> SET k "a b"\nOK\n> GET k\n@let v\n> SET l {v}\nOK\n> GET l\n"a b"\n',
+    "> CLIENT PAUSE 300\nOK\n@connection b\n> PING\n(no reply)\n\n@read\nPONG\n",
+    "> QUIT\nOK\n(closed)\n> PING\nPONG\n",
+    "> SHUTDOWN NOSAVE\n(closed)\n",
+)
+
+# With commands or answers that ours has not.
+RIGHT_SCRIPTS_OF_STOCK = (
+    "> BLPOP k 0\n(no reply)\n@connection b\n> RPUSH k v\n(integer) 1\n@connection main\n"
+    '@read\n1) "k"\n2) "v"\n',
+    "@server alai\n> NOSUCH\nOK\n@server all\n> PING\nPONG\n",
+)
+
+WRONG_SCRIPTS = (
+    "> PING\nPANG\n",
+    "> PING\nPONG\n(closed)\n",
+    "> PING\n(no reply)\n",
+    "> QUIT\nOK\n> PING\nPONG\n",
+    '> DEBUG SLEEP 0\nOK\n> ECHO a\n"b"\n',
+    "@config nosuchdirective 1\n> PING\nPONG\n",
+    "@resp 7\n> PING\nPONG\n",
+    "@server other\n> PING\nPONG\n",
+    "> SET k v PX 50\nOK\n@advance 10ms\n> GET k\n(nil)\n",
+    "@advance soon\n> PING\nPONG\n",
+)
+
+CRASH = "> DEBUG SEGFAULT\n(closed)\n"
+
+MALFORMED_SCRIPTS = (
+    "> PING",
+    "OK",
+    "@read",
+    "@process\n> PING\nPONG",
+    "@frobnicate\n",
+    "> PING\n@frobnicate",
+    "> PING\n\nPONG",
+    "> PING\nPONG\n@config a b",
+)
 
 
 class Quoting(unittest.TestCase):
@@ -131,15 +182,7 @@ class Agreement(unittest.TestCase):
 
 class Parsing(unittest.TestCase):
     def test_refuses_bad_scripts(self):
-        for text in (
-            "> PING",
-            "OK",
-            "@read",
-            "@frobnicate\n",
-            "> PING\n@frobnicate",
-            "> PING\n\nPONG",
-            "> PING\nPONG\n@config a b",
-        ):
+        for text in MALFORMED_SCRIPTS:
             with self.assertRaises(script.BadScript, msg=text):
                 script.parse(Path("x.test"), text.split("\n"))
 
@@ -162,36 +205,11 @@ class Running(unittest.TestCase):
                 return run.run_script(path, live_server.stock_server(), stock=True, fill=False)
 
     def test_right_scripts_pass(self):
-        for text in (
-            "> SET k v PX 20\nOK\n@advance 30ms\n> GET k\n(nil)\n",
-            "@connection a\n> CLIENT ID\n@let id\n"
-            "@connection b\n> CLIENT KILL ID {id}\n(integer) 1\n"
-            "@connection a\n@read\n(closed)\n",
-            "@resp 3\n> GET none\n(nil)\n> DEBUG PROTOCOL TRUE\n(true)\n"
-            "@resp 2\n> DEBUG PROTOCOL TRUE\n(integer) 1\n",
-            '@raw "PING\\r\\nPING\\r\\n"\nPONG\n\n@read\nPONG\n',
-            '@config maxclients 77\n> CONFIG GET maxclients\n1) "maxclients"\n2) "77"\n',
-            "> BLPOP k 0\n(no reply)\n@connection b\n> RPUSH k v\n(integer) 1\n@connection main\n"
-            '@read\n1) "k"\n2) "v"\n',
-            "@server alai\n> NOSUCH\nOK\n@server all\n> PING\nPONG\n",
-            '> SET k "a b"\nOK\n> GET k\n@let v\n> SET l {v}\nOK\n> GET l\n"a b"\n',
-            "> QUIT\nOK\n(closed)\n> PING\nPONG\n",
-            "> SHUTDOWN NOSAVE\n(closed)\n",
-        ):
+        for text in RIGHT_SCRIPTS + RIGHT_SCRIPTS_OF_STOCK:
             self.assertEqual(self.play(text).failures, [], msg=text)
 
     def test_wrong_scripts_fail(self):
-        for text in (
-            "> PING\nPANG\n",
-            "> PING\nPONG\n(closed)\n",
-            "> PING\n(no reply)\n",
-            "> QUIT\nOK\n> PING\nPONG\n",
-            '> DEBUG SLEEP 0\nOK\n> ECHO a\n"b"\n',
-            "@config nosuchdirective 1\n> PING\nPONG\n",
-            "@resp 7\n> PING\nPONG\n",
-            "@server other\n> PING\nPONG\n",
-            "> DEBUG SEGFAULT\n(closed)\n",
-        ):
+        for text in (*WRONG_SCRIPTS, CRASH):
             self.assertNotEqual(self.play(text).failures, [], msg=text)
 
     def test_fill_writes_what_is_missing(self):
@@ -201,6 +219,77 @@ class Running(unittest.TestCase):
             with contextlib.redirect_stdout(io.StringIO()):
                 run.run_script(path, live_server.stock_server(), stock=True, fill=True)
             self.assertEqual(path.read_text(), '> PING\nPONG\n> ECHO a\n"a"\n> GET k\n(nil)\n')
+
+
+@unittest.skipUnless("ALAI_BUILD_DIR" in os.environ, "which build to test is not known")
+class RunningInProcess(unittest.TestCase):
+    """The same with the runner that needs no sockets."""
+
+    PASSED, FAILED, SKIPPED = 0, 1, 77
+
+    def play(self, *texts: str) -> subprocess.CompletedProcess:
+        program = Path(os.environ["ALAI_BUILD_DIR"]) / "tests/commands/command_scripts"
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [Path(directory) / f"{number}.test" for number in range(len(texts))]
+            for path, text in zip(paths, texts):
+                path.write_text(text)
+            return subprocess.run([program, *paths], capture_output=True, text=True, check=False)
+
+    def check(self, status: int, *texts: str) -> None:
+        result = self.play(*texts)
+        self.assertEqual(result.returncode, status, msg=(texts, result.stdout, result.stderr))
+
+    def test_right_scripts_pass(self):
+        for text in RIGHT_SCRIPTS:
+            self.check(self.PASSED, text)
+
+    def test_wrong_scripts_fail(self):
+        for text in WRONG_SCRIPTS:
+            self.check(self.FAILED, text)
+
+    def test_a_crash_is_no_pass(self):
+        self.assertNotIn(
+            self.play(CRASH).returncode, (self.PASSED, self.SKIPPED)
+        )
+
+    def test_malformed_scripts_fail(self):
+        for text in MALFORMED_SCRIPTS:
+            self.check(self.FAILED, text)
+
+    def test_lines_of_a_reply(self):
+        pairs = "> CONFIG GET zset-max-listpack-*\n"
+        value = '"zset-max-listpack-value"'
+        entries = '"zset-max-listpack-entries"'
+        right = (
+            "1) @match *\n...\n3) @match *\n...\n",
+            f'@unordered\n1) {value}\n2) "64"\n3) "128"\n4) @match "zset-*"\n',
+            f'@unordered\n1) "128"\n2) "64"\n3) {value}\n4) {entries}\n',
+        )
+        wrong = (
+            "1) @match *\n...\n5) @match *\n...\n",
+            f'1) {value}\n2) "128"\n3) {entries}\n4) "64"\n',
+            f'@unordered\n1) {value}\n2) "64"\n3) "128"\n4) {value}\n',
+            f'@unordered\n1) {value}\n2) "64"\n3) "128"\n',
+        )
+        for reply in right:
+            self.check(self.PASSED, pairs + reply)
+        for reply in wrong:
+            self.check(self.FAILED, pairs + reply)
+        about = "> SET k v PX 1000\nOK\n@advance 300ms\n> PTTL k\n"
+        self.check(self.PASSED, about + "@about 701±1\n")
+        self.check(self.FAILED, about + "@about 702±1\n")
+
+    def test_time_costs_nothing(self):
+        began = time.monotonic()
+        self.check(self.PASSED, "> SET k v EX 600\nOK\n@advance 601s\n> GET k\n(nil)\n")
+        self.assertLess(time.monotonic() - began, 60)
+
+    def test_skips_what_needs_a_process(self):
+        skipped = "@process it kills itself\n> PING\nPANG\n"
+        self.assertIn("it kills itself", self.play(skipped).stdout)
+        self.check(self.SKIPPED, skipped)
+        self.check(self.PASSED, skipped, "> PING\nPONG\n")
+        self.check(self.FAILED, skipped, "> PING\nPANG\n")
 
 
 class AsRedisCli(unittest.TestCase):

@@ -243,6 +243,15 @@ class Starts(ServerCase):
         self.assertEqual(admin.call("PING"), PONG)
 
 
+class Allocator(ServerCase):
+    """What is shipped runs on jemalloc; a build for a sanitizer does not."""
+
+    def test_is_jemalloc(self):
+        client = self.connect(self.start())
+        self.assertRegex(client.call("INFO", "memory"), rb"mem_allocator:jemalloc-\d")
+        self.assertRegex(client.call("MEMORY", "MALLOC-STATS"), rb"jemalloc statistics")
+
+
 def has_ipv6_loopback() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
