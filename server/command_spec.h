@@ -44,7 +44,8 @@ enum CommandFlag : uint32_t {
   kOwnLocking = 1 << 25,
   kProtected = 1 << 26,      // enable-debug-command and the like decide whether it may run
   kSystemCommand = 1 << 27,  // servers send it to each other: COMMAND DOCS says "syscmd"
-  kTwoDatabases = 1 << 28,   // changes its one key in two databases, which are seen to change at once
+  kTwoDatabases =
+      1 << 28,  // changes its one key in two databases, which are seen to change at once
 };
 
 // ACL categories. A row names only those that do not follow from its flags and group:

@@ -10,10 +10,10 @@ namespace alai {
 
 }  // namespace alai
 
-#define ASSERT(condition)                                               \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]]                                      \
-      ::alai::AssertionFailed(#condition, __FILE__, __LINE__);          \
+#define ASSERT(condition)                                      \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::alai::AssertionFailed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

@@ -48,7 +48,10 @@ std::string_view SignalName(int signal) {
 }
 
 CrashWriter& Head(CrashWriter& out) {
-  return out.Decimal(getpid()).Text(":signal-handler (").Decimal(SystemClock::Get()->WallMillis() / 1000).Text(") ");
+  return out.Decimal(getpid())
+      .Text(":signal-handler (")
+      .Decimal(SystemClock::Get()->WallMillis() / 1000)
+      .Text(") ");
 }
 
 uint64_t ProgramCounter(const ucontext_t& context) {

@@ -266,7 +266,8 @@ TEST_CASE_METHOD(StoreFixture, "databases are apart, can be exchanged and emptie
   CHECK(store_.KeyCount(1) == 0);
 }
 
-TEST_CASE_METHOD(StoreFixture, "several keys of one shard change under an odd sequence, one does not") {
+TEST_CASE_METHOD(StoreFixture,
+                 "several keys of one shard change under an odd sequence, one does not") {
   const ShardLock& lock = store_.shard(1).lock;
   const uint32_t before = lock.txn_seq();
   LockRequest one(
