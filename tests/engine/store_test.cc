@@ -289,7 +289,6 @@ TEST_CASE_METHOD(StoreFixture,
 
 TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are kept, found, expired and erased") {
   constexpr uint64_t kKeys = 3'000;
-  Tally tally;
   Db locked = db();
   const auto key_of = [](const std::string& bytes) {
     return KeyView{bytes, 0x1234'5678'9abc'def0};
