@@ -145,7 +145,7 @@ class Record {
   }
   static constexpr std::array<uint8_t, 64> MakeKeyOffsets() {
     std::array<uint8_t, 64> offsets{};
-    for (uint8_t layout = 0; layout < offsets.size(); ++layout) {
+    for (size_t layout = 0; layout < offsets.size(); ++layout) {
       offsets[layout] =
           static_cast<uint8_t>(SizesOffset(layout) + ((layout & kLongKey) != 0 ? 4 : 0) +
                                ((layout & kLongValue) != 0 ? 4 : 0));
