@@ -76,7 +76,7 @@ class NaiveGlob {
     Bytes bytes;
     for (int c = -128; c < 128; ++c) {
       const char byte = static_cast<char>(c);
-      const int folded = fold_ ? ToLower(byte) : byte;
+      const char folded = fold_ ? ToLower(byte) : byte;
       if (folded >= first && folded <= last) bytes.set(Index(byte));
     }
     return bytes;

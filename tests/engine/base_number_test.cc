@@ -1,5 +1,6 @@
 // Numbers as text: the accents of the Redis protocol, boundaries, and models to compare with.
 
+#include <bit>
 #include <charconv>
 #include <cinttypes>
 #include <cmath>
@@ -228,7 +229,7 @@ TEST_CASE("floats print like %.17g and read back exactly") {
     REQUIRE(FormattedDouble(value) == expected);
     double back;
     REQUIRE(ParseDouble(expected, &back));
-    REQUIRE(std::memcmp(&back, &value, sizeof value) == 0);
+    REQUIRE(std::bit_cast<uint64_t>(back) == std::bit_cast<uint64_t>(value));
   }
 }
 

@@ -209,7 +209,7 @@ TEST_CASE("A gap is closed around content of any length") {
         buffer.Append(second);
         CHECK(Sendable(buffer) == first);
         buffer.CloseGap(gap, header);
-        const std::string expected = first + header + second;
+        const std::string expected = std::string(first).append(header).append(second);
         CHECK(buffer.size() == expected.size());
         CHECK(Sendable(buffer) == expected);
         buffer.Append("!");

@@ -29,7 +29,7 @@ std::string Sent(int protocol, Write write) {
   OutputBuffer buffer;
   ReplyWriter writer(buffer, protocol);
   write(writer);
-  const std::string bytes = Bytes(buffer);
+  std::string bytes = Bytes(buffer);
   Reply reply;
   INFO(bytes);
   CHECK(ParseReply(bytes, &reply));

@@ -87,7 +87,7 @@ Outcome ByteWise(std::string_view input, const RequestLimits& limits = {}) {
 
 // The outcome however the input is cut: whole, byte by byte, and in two at every position.
 Outcome AnyCut(std::string_view input, const RequestLimits& limits = {}) {
-  const Outcome whole = Whole(input, limits);
+  Outcome whole = Whole(input, limits);
   CHECK(ByteWise(input, limits) == whole);
   for (size_t cut = 0; cut <= input.size(); ++cut) {
     Feeder feeder(limits);

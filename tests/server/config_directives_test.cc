@@ -22,7 +22,7 @@ std::string Assign(Config& config, std::string_view name, std::vector<std::strin
   const Directive* directive = FindDirective(name);
   REQUIRE(directive != nullptr);
   const std::string checked = directive->Assign(words, nullptr);
-  const std::string error = directive->Assign(words, &config);
+  std::string error = directive->Assign(words, &config);
   CHECK(checked == error);
   return error;
 }

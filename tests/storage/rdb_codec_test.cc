@@ -138,8 +138,7 @@ TEST_CASE("strings of every kind read back with and without compression") {
 TEST_CASE("a damaged string is an error") {
   const std::string cases[] = {
       ""s,
-      "\x04"
-      "abc",  // cut
+      "\4abc",  // cut
       "\xc0"s,
       "\xc1\x01"s,
       "\xc2\x01\x02\x03"s,  // cut integers
@@ -147,16 +146,12 @@ TEST_CASE("a damaged string is an error") {
       "\xff\x01"s,                            // unknown kinds
       "\x82\x00\x00\x00\x01x"s,               // unknown form of a length
       "\x81" + std::string(8, '\xff') + "x",  // longer than anything
-      "\xc3\x03\x02\x01"
-      "a",  // compressed bytes cut
-      "\xc3\x03\x03\x01"
-      "ab",  // unfolds to less than promised
-      "\xc3\x03\x01\x01"
-      "ab",                     // unfolds to more than promised
-      "\xc3\x02\x03\x20\x00"s,  // refers to before the start
-      "\xc3\x00\x02"s,          // nothing to unfold
-      "\xc3\xc0\x02\x02\x01"
-      "ab",  // size that is no length
+      "\xc3\x03\x02\1a",                      // compressed bytes cut
+      "\xc3\x03\x03\1ab",                     // unfolds to less than promised
+      "\xc3\x03\x01\1ab",                     // unfolds to more than promised
+      "\xc3\x02\x03\x20\x00"s,                // refers to before the start
+      "\xc3\x00\x02"s,                        // nothing to unfold
+      "\xc3\xc0\x02\x02\1ab",                 // size that is no length
   };
   for (const std::string& bytes : cases) {
     CAPTURE(bytes.size(), bytes);
