@@ -217,8 +217,13 @@ class Limits(ServerCase):
 
     def test_protected_mode(self):
         """From this machine all may, from elsewhere nobody without a password."""
+        # Root may make a network of its own where others need a namespace of users for it; some
+        # containers allow neither.
+        alone = ["unshare", "-n" if os.geteuid() == 0 else "-rn"]
+        if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("this machine lets nobody make a network of their own")
         probe = str(FOLDER / "protected_mode_probe.py")
-        done = self.run_program("unshare", "-rn", sys.executable, probe, binary())
+        done = self.run_program(*alone, sys.executable, probe, binary())
         self.assertEqual(done.stdout.decode().splitlines()[-1], "ok")
 
 
