@@ -70,6 +70,11 @@ struct alignas(64) Bucket {
   }
   // Index of a free slot, or -1.
   int FreeSlot() const;
+  bool Empty() const {
+    uint64_t any = 0;
+    for (const auto& slot : slots) any |= slot.load(std::memory_order_relaxed);
+    return any == 0;
+  }
 
   // The tick of the wheel at which this bucket is due; 0: not armed.
   uint32_t armed() const { return static_cast<uint32_t>(Control() >> 32); }

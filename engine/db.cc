@@ -34,6 +34,7 @@ void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
   if (access_ == Access::kLocked) {
     if (const SlotPlace place = shard.Locate(table, key)) {
       store_.Expire(thread_, shard, table, place);
+      if (place.bucket->Empty()) shard.ShrinkIfSparse(thread_, table, key.hash);
     }
     return;
   }
@@ -88,11 +89,13 @@ bool Db::Erase(KeyView key) {
   const SlotPlace place = shard.Locate(*table, key);
   if (!place) return false;
   if (place.word().record()->expired(now_)) {
-    if (store_.may_remove_expired()) store_.Expire(thread_, shard, *table, place);
+    MeetExpired(shard, *table, key);
     return false;
   }
   LogEffect({"DEL", key.bytes});
   shard.Remove(thread_, *table, place);
+  if (place.bucket->Empty()) [[unlikely]]
+    shard.ShrinkIfSparse(thread_, *table, key.hash);
   return true;
 }
 

@@ -156,7 +156,8 @@ SegmentRef BuildSegment(std::span<const SlotWord> words, uint32_t buckets, uint3
   const SegmentRef segment = NewSegment(kBucketsMax, depth, true);
   for (const SlotWord word : words) {
     if (Fit(segment, word)) continue;
-    const SlotPlace place = AddOverflowRoom(segment, word.tag());
+    bool grew = false;
+    const SlotPlace place = AddOverflowRoom(segment, word.tag(), &grew);
     place.bucket->Store(place.slot, word);
   }
   return segment;
@@ -183,8 +184,9 @@ void DeleteSegmentAndRecords(SegmentRef segment) {
   FreeSegmentBlock(segment.buckets(), segment.block_size());
 }
 
-SlotPlace AddOverflowRoom(SegmentRef segment, uint16_t tag) {
+SlotPlace AddOverflowRoom(SegmentRef segment, uint16_t tag, bool* grew) {
   DASSERT(segment.has_overflow());
+  *grew = false;
   const uint32_t home = HomeOf(tag, segment.count());
   Bucket* first = segment.overflow();
   // Only the first two are searched for holes: a long chain means that all its tags collide, and
@@ -197,7 +199,27 @@ SlotPlace AddOverflowRoom(SegmentRef segment, uint16_t tag) {
   auto* fresh = new (AllocateAligned(sizeof(Bucket))) Bucket;
   fresh->control.store(reinterpret_cast<uint64_t>(second), std::memory_order_relaxed);
   first->control.store(reinterpret_cast<uint64_t>(fresh), std::memory_order_release);
+  *grew = true;
   return {fresh, 0, home};
+}
+
+uint64_t CountOverflowBuckets(SegmentRef segment) {
+  uint64_t n = 0;
+  for (Bucket* b = segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) ++n;
+  return n;
+}
+
+uint32_t CountWords(SegmentRef segment, uint32_t limit) {
+  uint32_t n = 0;
+  const auto count = [&n](const Bucket& bucket) {
+    for (uint32_t j = 0; j < kSlots; ++j) n += bucket.Load(j) ? 1 : 0;
+  };
+  for (uint32_t i = 0; i < segment.count() && n <= limit; ++i) count(segment.buckets()[i]);
+  for (Bucket* b = segment.overflow(); b != nullptr && n <= limit;
+       b = SegmentRef::NextOverflow(*b)) {
+    count(*b);
+  }
+  return n;
 }
 
 uint32_t NextBucketCount(uint32_t buckets) {
@@ -205,6 +227,15 @@ uint32_t NextBucketCount(uint32_t buckets) {
   if (buckets < 16) return buckets + 2;
   if (buckets < 32) return buckets + 4;
   return buckets + 8;
+}
+
+uint32_t BucketCountFor(uint32_t records) {
+  constexpr uint32_t kLoadPercent = 60;
+  uint32_t buckets = 1;
+  while (buckets < kBucketsMax && buckets * kSlots * kLoadPercent < records * 100) {
+    buckets = NextBucketCount(buckets);
+  }
+  return buckets;
 }
 
 void CollectWords(SegmentRef segment, std::vector<SlotWord>* words) {

@@ -130,11 +130,21 @@ void ForEachArmedWord(SegmentRef segment, F visit) {
   }
 }
 
-// Room in the overflow chain, which grows when it is full.
-SlotPlace AddOverflowRoom(SegmentRef segment, uint16_t tag);
+// Room in the overflow chain; `grew` when a bucket was added for that.
+SlotPlace AddOverflowRoom(SegmentRef segment, uint16_t tag, bool* grew);
+
+// Buckets of the overflow chain.
+uint64_t CountOverflowBuckets(SegmentRef segment);
+
+// How many records there are, as far as that is no more than `limit`; else any larger number.
+uint32_t CountWords(SegmentRef segment, uint32_t limit);
 
 // The next size of a segment that is full.
 uint32_t NextBucketCount(uint32_t buckets);
+
+// The size that suits this many records when a segment is built anew because it is sparse: they fill
+// it to 60% at most, so that it neither grows nor is sparse again soon.
+uint32_t BucketCountFor(uint32_t records);
 
 // Appends all records of a segment, overflow included.
 void CollectWords(SegmentRef segment, std::vector<SlotWord>* words);

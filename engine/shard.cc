@@ -59,7 +59,9 @@ void Shard::Insert(StoreThread& thread, Table& table, KeyView key, Record* recor
     SlotPlace place = FindRoom(segment, key.tag());
     if (!place) place = MakeRoomArmed(segment, id, key.tag());
     if (!place && segment.has_overflow() && !SplitWouldHelp(segment)) {
-      place = AddOverflowRoom(segment, key.tag());
+      bool grew = false;
+      place = AddOverflowRoom(segment, key.tag(), &grew);
+      if (grew) table.CountOverflowGrowth();
     }
     if (place) {
       // Armed before it can be seen: a sweep between the two finds nothing, which does no harm.
@@ -152,11 +154,8 @@ uint32_t Shard::Register(SegmentRef segment, Table* table) {
 
 // Whether splitting this full segment would part its records.
 bool Shard::SplitWouldHelp(SegmentRef segment) {
-  uint32_t used = 0;
-  for (uint32_t i = 0; i < segment.count(); ++i) {
-    for (uint32_t j = 0; j < kSlots; ++j) used += segment.buckets()[i].Load(j) ? 1 : 0;
-  }
-  return used >= kSplitRecordsMin;
+  const SegmentRef without_overflow(segment.buckets(), segment.count(), segment.depth(), false);
+  return CountWords(without_overflow, kSplitRecordsMin) >= kSplitRecordsMin;
 }
 
 void Shard::Grow(StoreThread& thread, Table& table, uint64_t hash) {
@@ -164,20 +163,11 @@ void Shard::Grow(StoreThread& thread, Table& table, uint64_t hash) {
   uint32_t entry = table.IndexOf(hash, directory->depth());
   const SegmentRef old = directory->segment(entry);
   const uint32_t id = directory->id(entry);
-  scratch_.clear();
-  CollectWords(old, &scratch_);
-  const bool has_deadlines =
-      std::any_of(scratch_.begin(), scratch_.end(), [](SlotWord w) { return w.has_deadline(); });
-  if (has_deadlines) ForgetArmed(old);
-
+  const bool has_deadlines = CollectForRebuild(old);
   const bool full = old.count() == kBucketsMax;
   if (!full || !SplitWouldHelp(old)) {
     const uint32_t buckets = full ? kBucketsMax + 1 : NextBucketCount(old.count());
-    const SegmentRef segment = BuildSegment(scratch_, buckets, old.depth());
-    if (has_deadlines) ArmFromOld(id, old, segment);
-    Publish(table, entry, old.depth(), segment, id);
-    RetireSegment(thread, table, old);
-    return;
+    return Rebuild(thread, table, entry, buckets, has_deadlines);
   }
 
   if (old.depth() == directory->depth()) {
@@ -186,6 +176,42 @@ void Shard::Grow(StoreThread& thread, Table& table, uint64_t hash) {
     entry = table.IndexOf(hash, directory->depth());
   }
   Split(table, entry, old, id, has_deadlines);
+  RetireSegment(thread, table, old);
+}
+
+void Shard::ShrinkIfSparse(StoreThread& thread, Table& table, uint64_t hash) {
+  // A quarter full: far enough from what is built then to be worth the work, which is that of four
+  // removals or less for each record that is left.
+  constexpr uint32_t kSparseDivisor = 4;
+  Directory* directory = table.directory();
+  const uint32_t entry = table.IndexOf(hash, directory->depth());
+  const SegmentRef segment = directory->segment(entry);
+  const uint32_t sparse = segment.count() * kSlots / kSparseDivisor;
+  const uint32_t records = CountWords(segment, sparse);
+  if (records > sparse) return;
+  const uint32_t buckets = BucketCountFor(records);
+  if (buckets >= segment.count() && !segment.has_overflow()) return;
+  Rebuild(thread, table, entry, buckets, CollectForRebuild(segment));
+}
+
+// Puts the records of a segment into scratch_ for the one that takes its place; says whether one of
+// them has a deadline. The segment's buckets do not count as armed from here on.
+bool Shard::CollectForRebuild(SegmentRef old) {
+  scratch_.clear();
+  CollectWords(old, &scratch_);
+  // Armed buckets whose records with deadlines have all gone count until now.
+  if (wheel_ != nullptr) ForgetArmed(old);
+  return std::any_of(scratch_.begin(), scratch_.end(), [](SlotWord w) { return w.has_deadline(); });
+}
+
+// Lets a segment of another size, with the records in scratch_, take the place of a directory entry's.
+void Shard::Rebuild(StoreThread& thread, Table& table, uint32_t entry, uint32_t buckets,
+                    bool has_deadlines) {
+  const SegmentRef old = table.directory()->segment(entry);
+  const uint32_t id = table.directory()->id(entry);
+  const SegmentRef segment = BuildSegment(scratch_, buckets, old.depth());
+  if (has_deadlines) ArmFromOld(id, old, segment);
+  Publish(table, entry, old.depth(), segment, id);
   RetireSegment(thread, table, old);
 }
 
@@ -231,7 +257,7 @@ void Shard::Publish(Table& table, uint32_t entry, uint32_t depth, SegmentRef seg
     directory->id(i) = id;
   }
   segments_[id].segment = segment;
-  table.segment_bytes.Add(UsableSize(segment.block_size()));
+  table.CountSegmentIn(segment);
 }
 
 void Shard::DoubleDirectory(StoreThread& thread, Table& table) {
@@ -248,7 +274,7 @@ void Shard::DoubleDirectory(StoreThread& thread, Table& table) {
 }
 
 void Shard::RetireSegment(StoreThread& thread, Table& table, SegmentRef segment) {
-  table.segment_bytes.Sub(UsableSize(segment.block_size()));
+  table.CountSegmentOut(segment);
   if (segment.has_overflow()) {
     Bucket* b = SegmentRef::NextOverflow(*segment.overflow());
     while (b != nullptr) {

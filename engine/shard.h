@@ -41,6 +41,10 @@ class Shard {
   // The old record is retired.
   void Replace(StoreThread& thread, Table& table, KeyView key, SlotPlace place, Record* record);
   void Remove(StoreThread& thread, Table& table, SlotPlace place);
+  // After records were removed that had this hash: rebuilds their segment with fewer buckets when it
+  // has become sparse, which ends every SlotPlace in it. Worth calling when the removal has left its
+  // bucket empty: that is rare in a segment that is not sparse.
+  void ShrinkIfSparse(StoreThread& thread, Table& table, uint64_t hash);
   // Changes the deadline within the room that the record has for it.
   void ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMillis deadline);
 
@@ -88,6 +92,9 @@ class Shard {
 
   uint32_t Register(SegmentRef segment, Table* table);
   void Grow(StoreThread& thread, Table& table, uint64_t hash);
+  bool CollectForRebuild(SegmentRef old);
+  void Rebuild(StoreThread& thread, Table& table, uint32_t entry, uint32_t buckets,
+               bool has_deadlines);
   SlotPlace MakeRoomArmed(SegmentRef segment, uint32_t id, uint16_t tag);
   static bool SplitWouldHelp(SegmentRef segment);
   void Split(Table& table, uint32_t entry, SegmentRef old, uint32_t id, bool has_deadlines);

@@ -7,6 +7,7 @@
 //             shards is a power of two, fixed at construction.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -155,8 +156,14 @@ class Store {
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
                       bool* more);
-  uint64_t ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due,
-                     UnixMillis now);
+  // Of the buckets that a sweep has emptied: where each was, by the hash of a key that was there.
+  struct Emptied {
+    uint32_t count = 0;
+    std::array<Table*, Wheel::kEntriesPerChunk> tables;
+    std::array<uint64_t, Wheel::kEntriesPerChunk> hashes;
+  };
+  uint64_t ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due, UnixMillis now,
+                     Emptied* emptied);
   bool FreeSome(Detached& detached, int64_t until_ns);
   Table* PickTable(StoreThread& thread, int db);
 

@@ -35,7 +35,10 @@ void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
       if (!shard.lock.TryLockOnce()) continue;
       if (Table* table = shard.table(seen.db)) {
         const SlotPlace place = shard.Locate(*table, {seen.key, seen.hash});
-        if (place && place.word().record()->expired(now)) Expire(thread, shard, *table, place);
+        if (place && place.word().record()->expired(now)) {
+          Expire(thread, shard, *table, place);
+          if (place.bucket->Empty()) shard.ShrinkIfSparse(thread, *table, seen.hash);
+        }
       }
       shard.lock.Unlock();
     }
@@ -78,7 +81,14 @@ uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, in
       shard.PurgeWheelStep();
     }
     const bool any = shard.TakeDue(now, &due);
-    for (const Shard::DueBucket& bucket : due) removed += ExpireDue(thread, shard, bucket, now);
+    Emptied emptied;
+    for (const Shard::DueBucket& bucket : due) {
+      removed += ExpireDue(thread, shard, bucket, now, &emptied);
+    }
+    // Not before: the buckets that are due may be those of the segments that become smaller.
+    for (uint32_t i = 0; i < emptied.count; ++i) {
+      shard.ShrinkIfSparse(thread, *emptied.tables[i], emptied.hashes[i]);
+    }
     shard.wheel_bytes.Set(shard.wheel()->allocated_bytes());
     if (!any && !shard.wheel_is_bloated()) shard.swept_at.store(now, std::memory_order_relaxed);
     const bool done = !any;
@@ -92,15 +102,17 @@ uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, in
 }
 
 uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due,
-                          UnixMillis now) {
+                          UnixMillis now, Emptied* emptied) {
   // A second entry for the same bucket finds it armed for later.
   if (!shard.StillDue(due)) return 0;
   uint64_t removed = 0;
+  std::string_view last;  // retired, but still there
   const auto expire_slots = [&](Bucket& bucket, bool all) {
     for (uint32_t j = 0; j < kSlots; ++j) {
       const SlotWord word = bucket.Load(j);
       if (!word.has_deadline() || !word.record()->expired(now)) continue;
       if (!all && HomeOf(word.tag(), due.segment.count()) != due.index) continue;
+      last = word.record()->key();
       Expire(thread, shard, *due.table, {&bucket, j, due.index});
       ++removed;
     }
@@ -110,6 +122,10 @@ uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBuc
     expire_slots(*b, false);
   }
   shard.Rearm(due);
+  if (removed != 0 && due.segment.buckets()[due.index].Empty()) {
+    emptied->tables[emptied->count] = due.table;
+    emptied->hashes[emptied->count++] = Hash(last);
+  }
   return removed;
 }
 

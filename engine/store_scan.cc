@@ -55,6 +55,20 @@ uint32_t KeepLowestTags(std::vector<SlotWord>* words, uint64_t limit) {
   return end;
 }
 
+// What is in a slot of a segment; those from kSegmentSlotsMax on are in its overflow chain.
+SlotWord WordAt(SegmentRef segment, uint64_t slot) {
+  const auto in_bucket = static_cast<uint32_t>(slot % kSlots);
+  if (slot < kSegmentSlotsMax) {
+    const uint64_t bucket = slot / kSlots;
+    return bucket < segment.count() ? segment.buckets()[bucket].Load(in_bucket) : SlotWord();
+  }
+  const Bucket* bucket = segment.overflow();
+  for (uint64_t i = (slot - kSegmentSlotsMax) / kSlots; i != 0 && bucket != nullptr; --i) {
+    bucket = SegmentRef::NextOverflow(*bucket);
+  }
+  return bucket == nullptr ? SlotWord() : bucket->Load(in_bucket);
+}
+
 }  // namespace
 
 uint64_t Store::Scan(StoreThread& thread, int db, uint64_t cursor, uint64_t count, UnixMillis now,
@@ -115,7 +129,8 @@ Table* Store::PickTable(StoreThread& thread, int db) {
 
 Record* Store::RandomRecord(StoreThread& thread, int db, UnixMillis now) {
   // Rejection sampling: every segment and every slot is drawn with the same probability, whatever
-  // their size, and free slots are drawn again.
+  // their size, and free slots are drawn again. Every segment counts as having the overflow slots of
+  // all.
   constexpr int kDraws = 4096;
   Random& random = thread.random();
   for (int i = 0; i < kDraws; ++i) {
@@ -126,9 +141,9 @@ Record* Store::RandomRecord(StoreThread& thread, int db, UnixMillis now) {
       const auto entry = static_cast<uint32_t>(random.Below(directory->size()));
       const SegmentRef segment = directory->segment(entry);
       if (entry % (1u << (directory->depth() - segment.depth())) != 0) continue;
-      const auto slot = static_cast<uint32_t>(random.Below(kSegmentSlotsMax));
-      if (slot / kSlots >= segment.count()) continue;
-      const SlotWord word = segment.buckets()[slot / kSlots].Load(slot % kSlots);
+      const uint64_t overflow = table->overflow_buckets.Get();
+      const uint64_t slot = random.Below(kSegmentSlotsMax + overflow * kSlots);
+      const SlotWord word = WordAt(segment, slot);
       if (!word) continue;
       if (!word.record()->expired(now)) return word.record();
       break;

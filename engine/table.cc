@@ -48,6 +48,28 @@ size_t Table::CountReplaced(const Record& old, const Record& fresh) {
   return bytes;
 }
 
+void Table::CountSegmentIn(SegmentRef segment) {
+  segment_bytes.Add(UsableSize(segment.block_size()));
+  if (!segment.has_overflow()) return;
+  // The first of the chain lies in the segment's own block.
+  const uint64_t overflow = CountOverflowBuckets(segment);
+  overflow_buckets.Add(overflow);
+  segment_bytes.Add((overflow - 1) * UsableSize(sizeof(Bucket)));
+}
+
+void Table::CountSegmentOut(SegmentRef segment) {
+  segment_bytes.Sub(UsableSize(segment.block_size()));
+  if (!segment.has_overflow()) return;
+  const uint64_t overflow = CountOverflowBuckets(segment);
+  overflow_buckets.Sub(overflow);
+  segment_bytes.Sub((overflow - 1) * UsableSize(sizeof(Bucket)));
+}
+
+void Table::CountOverflowGrowth() {
+  overflow_buckets.Add();
+  segment_bytes.Add(UsableSize(sizeof(Bucket)));
+}
+
 void Table::CountDeadline(UnixMillis before, UnixMillis after) {
   if (before != kNoDeadline) {
     expires.Sub();

@@ -75,12 +75,16 @@ class Table {
   size_t CountOut(const Record& record);
   size_t CountReplaced(const Record& old, const Record& fresh);
   void CountDeadline(UnixMillis before, UnixMillis after);
+  void CountSegmentIn(SegmentRef segment);
+  void CountSegmentOut(SegmentRef segment);
+  void CountOverflowGrowth();
 
   Counter keys;
-  Counter expires;        // keys with a deadline
-  Counter deadline_sum;   // of those, in ms, each capped at kDeadlineCap; modulo 2^64
-  Counter record_bytes;   // held by the allocator for records
-  Counter segment_bytes;  // and for segments and directory
+  Counter expires;           // keys with a deadline
+  Counter deadline_sum;      // of those, in ms, each capped at kDeadlineCap; modulo 2^64
+  Counter record_bytes;      // held by the allocator for records
+  Counter segment_bytes;     // and for segments and directory
+  Counter overflow_buckets;  // in all overflow chains
 
   static constexpr UnixMillis kDeadlineCap = UnixMillis{1} << 44;
 

@@ -74,6 +74,7 @@ uint32_t Wheel::Take(Slot slot, BucketRef* refs) {
   used = kEntriesPerChunk;
   if (rest == 0) occupied_[slot.level] &= ~(uint64_t{1} << slot.index);
   entries_ -= n;
+  if (entries_ == 0 && pages_.size() > 1) ReleaseChunks();
   return n;
 }
 
@@ -89,11 +90,16 @@ void Wheel::Reset(UnixMillis now) {
   std::fill(std::begin(occupied_), std::end(occupied_), 0);
   std::memset(first_chunk_, 0, sizeof first_chunk_);
   std::memset(used_, 0, sizeof used_);
+  ReleaseChunks();
+  entries_ = 0;
+  far_entries_ = 0;
+}
+
+// With no entry left, no chunk is used.
+void Wheel::ReleaseChunks() {
   pages_.clear();
   free_chunk_ = 0;
   chunk_count_ = 1;
-  entries_ = 0;
-  far_entries_ = 0;
 }
 
 int64_t Wheel::MillisUntilDue(UnixMillis now) const {

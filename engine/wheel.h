@@ -114,6 +114,7 @@ class Wheel {
   }
   Chunk& chunk(uint32_t number) { return pages_[number / kChunksPerPage][number % kChunksPerPage]; }
   uint32_t NewChunk();
+  void ReleaseChunks();
 
   UnixMillis base_;
   uint32_t current_ = 1;

@@ -7,56 +7,10 @@
 
 #include "engine/base/random.h"
 #include "tests/catch.h"
+#include "tests/engine/store_fixture.h"
 
 namespace alai {
 namespace {
-
-class StoreFixture {
- public:
-  explicit StoreFixture(uint32_t shards = 4)
-      : store_({.databases = 4, .shards = shards, .clock = &clock_}),
-        thread_(*store_.RegisterThread()) {}
-
-  Db db(int index = 0) {
-    return Db(store_, thread_, tally_, index, Access::kLocked, clock_.WallMillis());
-  }
-  void Put(const std::string& key, const std::string& value, UnixMillis deadline = kNoDeadline,
-           int index = 0) {
-    const KeyView view = MakeKey(key);
-    store_.LockOf(view.hash).Lock();
-    db(index).Put(view, Record::Create({.key = key, .deadline = deadline, .value = value}));
-    store_.LockOf(view.hash).Unlock();
-  }
-  bool Erase(const std::string& key, int index = 0) {
-    const KeyView view = MakeKey(key);
-    store_.LockOf(view.hash).Lock();
-    const bool erased = db(index).Erase(view);
-    store_.LockOf(view.hash).Unlock();
-    return erased;
-  }
-  std::string Get(const std::string& key, int index = 0) {
-    Db optimistic(store_, thread_, tally_, index, Access::kOptimistic, clock_.WallMillis());
-    const Record* record = optimistic.Find(MakeKey(key));
-    return record == nullptr ? "(nil)" : std::string(record->inline_value());
-  }
-  std::multiset<std::string> ScanAll(uint64_t count, int index = 0) {
-    std::multiset<std::string> keys;
-    uint64_t cursor = 0;
-    do {
-      cursor = store_.Scan(thread_, index, cursor, count, clock_.WallMillis(),
-                           [&](const Record& r) { keys.insert(std::string(r.key())); });
-      CHECK(cursor < uint64_t{1} << 53);
-    } while (cursor != 0);
-    return keys;
-  }
-
-  FakeClock clock_{1'700'000'000'000};
-  Store store_;
-  StoreThread& thread_;
-  Tally tally_;
-};
-
-std::string Key(uint64_t i) { return "key:" + std::to_string(i); }
 
 TEST_CASE_METHOD(StoreFixture, "a store behaves as a map while it grows, shrinks and expires") {
   const uint64_t seed = RandomSeed();
@@ -207,6 +161,18 @@ TEST_CASE_METHOD(StoreFixture, "any cursor is accepted") {
   }
 }
 
+// How far draws are from each of `keys` having been drawn equally often.
+double ChiSquared(const std::map<std::string, int>& drawn, uint64_t keys, int draws) {
+  double chi = 0;
+  const double expected = static_cast<double>(draws) / static_cast<double>(keys);
+  for (uint64_t i = 0; i < keys; ++i) {
+    const auto it = drawn.find(Key(i));
+    const double differ = (it == drawn.end() ? 0 : it->second) - expected;
+    chi += differ * differ / expected;
+  }
+  return chi;
+}
+
 TEST_CASE_METHOD(StoreFixture, "every key has the same chance to be the random one") {
   constexpr uint64_t kKeys = 300;
   constexpr int kDraws = 60'000;
@@ -215,14 +181,26 @@ TEST_CASE_METHOD(StoreFixture, "every key has the same chance to be the random o
   for (int i = 0; i < kDraws; ++i) {
     ++drawn[std::string(store_.RandomRecord(thread_, 0, clock_.WallMillis())->key())];
   }
-  // Chi-squared with 299 degrees of freedom: beyond 420 once in a hundred thousand runs.
-  double chi = 0;
-  const double expected = static_cast<double>(kDraws) / kKeys;
+  // 299 degrees of freedom: beyond 420 once in a hundred thousand runs.
+  CHECK(ChiSquared(drawn, kKeys, kDraws) < 420);
+}
+
+TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are as random as others") {
+  constexpr uint64_t kKeys = 300;
+  constexpr int kDraws = 60'000;
+  Db locked = db();
   for (uint64_t i = 0; i < kKeys; ++i) {
-    const double differ = drawn[Key(i)] - expected;
-    chi += differ * differ / expected;
+    const std::string key = Key(i);
+    // A third of them share a hash, and most of these are in an overflow chain.
+    const KeyView view = i % 3 == 0 ? KeyView{key, 0x1234'5678'9abc'def0} : MakeKey(key);
+    locked.Put(view, Record::Create({.key = key, .value = "v"}));
   }
-  CHECK(chi < 420);
+  std::map<std::string, int> drawn;
+  for (int i = 0; i < kDraws; ++i) {
+    ++drawn[std::string(store_.RandomRecord(thread_, 0, clock_.WallMillis())->key())];
+  }
+  CHECK(drawn.size() == kKeys);
+  CHECK(ChiSquared(drawn, kKeys, kDraws) < 420);
 }
 
 TEST_CASE_METHOD(StoreFixture, "a random key is found among expired ones") {
