@@ -86,6 +86,10 @@ class Cache::Impl {
 
   template <class F>
   auto Write(int database, std::string_view bytes, F write) {
+    while (!store_.MayWrite(0)) {
+      ReclaimIdle();
+      std::this_thread::sleep_for(std::chrono::nanoseconds(Store::kWriteRetryNanos));
+    }
     Pin pin(*this);
     return WithLock(pin, database, MakeKey(bytes), write);
   }
@@ -94,6 +98,7 @@ class Cache::Impl {
     Pin pin(*this);
     const uint64_t removed = store_.Sweep(pin.thread(), clock_.WallMillis(), budget_ns).removed;
     store_.FreeDetached(pin.thread(), budget_ns);
+    ReclaimIdle();
     return removed;
   }
 
@@ -125,6 +130,12 @@ class Cache::Impl {
     StoreThread& thread = *idle_.back();
     idle_.pop_back();
     return thread;
+  }
+
+  // Frees what was retired through StoreThreads that nobody borrows any more.
+  void ReclaimIdle() {
+    std::lock_guard guard(mutex_);
+    for (StoreThread* thread : idle_) thread->GoOffline();
   }
 
   void GiveBack(StoreThread& thread) {

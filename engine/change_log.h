@@ -24,8 +24,9 @@ class ChangeLog {
   // during the call.
   virtual void Append(int db, std::span<const std::string_view> command) = 0;
 
-  // Sets space for `bytes` more aside before shards are locked. False: there is none, the caller
-  // suspends its command and is woken through the log's own means.
+  // Sets space for `bytes` aside for the calling thread, before shards are locked; its next call
+  // replaces what it has not used. False: there is none, the command waits and asks again
+  // (Store::MayWrite).
   virtual bool Reserve(size_t bytes) = 0;
 };
 

@@ -9,11 +9,9 @@
 
 namespace alai {
 
-uint64_t RetiredBatch::FreeItems() {
-  uint64_t bytes = 0;
+void RetiredBatch::FreeItems() {
   for (const Item& item : items) {
     const size_t size = item.size_and_kind >> 2;
-    bytes += size;
     switch (static_cast<RetiredKind>(item.size_and_kind & 3)) {
       case RetiredKind::kRecord:
         static_cast<Record*>(item.block)->Destroy();
@@ -27,7 +25,6 @@ uint64_t RetiredBatch::FreeItems() {
     }
   }
   items.clear();
-  return bytes;
 }
 
 Reclaimer::~Reclaimer() {
@@ -68,6 +65,12 @@ uint64_t Reclaimer::expired() const {
   return sum;
 }
 
+bool Reclaimer::StillCongested() const {
+  if (closed_bytes_.load(std::memory_order_relaxed) > kRetiredBytesMax) return true;
+  congested_.store(false, std::memory_order_relaxed);
+  return false;
+}
+
 uint64_t Reclaimer::TryAdvance() {
   uint64_t epoch = epoch_.load(std::memory_order_acquire);
   std::unique_lock guard(mutex_, std::try_to_lock);
@@ -79,7 +82,9 @@ uint64_t Reclaimer::TryAdvance() {
   if (epoch_.compare_exchange_strong(epoch, epoch + 1, std::memory_order_acq_rel)) ++epoch;
   std::erase_if(orphans_, [&](RetiredBatch& batch) {
     if (batch.epoch + 2 > epoch) return false;
-    orphaned_bytes_ -= batch.FreeItems();
+    orphaned_bytes_ -= batch.bytes;
+    batch.FreeItems();
+    NoteFreed(batch.bytes);
     return true;
   });
   return epoch;

@@ -30,16 +30,18 @@ struct RetiredBatch {
     uint64_t size_and_kind;  // bytes << 2 | RetiredKind
   };
 
-  // Frees everything; gives the number of bytes.
-  uint64_t FreeItems();
+  // Frees everything.
+  void FreeItems();
 
   uint64_t epoch = 0;
-  std::vector<Item> items;
+  uint64_t bytes = 0;
+  std::vector<Item> items = {};
 };
 
 class Reclaimer {
  public:
   static constexpr uint64_t kOffline = UINT64_MAX;
+  static constexpr uint64_t kRetiredBytesMax = 32 * 1024 * 1024;
 
   ~Reclaimer();
 
@@ -47,9 +49,14 @@ class Reclaimer {
   // `thread` holds no reference; what it had retired is freed by the others, or at the end.
   void Unregister(StoreThread* thread);
 
-  // Sums of all threads, for INFO and for the limit above which writers wait.
+  // Sums of all threads, for INFO.
   uint64_t retired_bytes() const;
   uint64_t expired() const;
+
+  // True while more than kRetiredBytesMax wait for some thread to announce itself: who is about to
+  // write holds back then, or what is retired meanwhile could use up the memory. One load of a word
+  // that hardly ever changes while it is false.
+  bool congested() const { return congested_.load(std::memory_order_relaxed) && StillCongested(); }
 
   // Advances the epoch when every thread has announced the present one; gives the present epoch.
   uint64_t TryAdvance();
@@ -58,10 +65,26 @@ class Reclaimer {
  private:
   friend class StoreThread;
 
-  uint64_t CloseBatch() { return epoch_.fetch_add(0, std::memory_order_acq_rel); }
+  uint64_t CloseBatch(uint64_t bytes) {
+    NoteWaiting(closed_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes);
+    return epoch_.fetch_add(0, std::memory_order_acq_rel);
+  }
+  void NoteFreed(uint64_t bytes) {
+    NoteWaiting(closed_bytes_.fetch_sub(bytes, std::memory_order_relaxed) - bytes);
+  }
+  void NoteWaiting(uint64_t bytes) {
+    const bool congested = bytes > kRetiredBytesMax;
+    if (congested != congested_.load(std::memory_order_relaxed)) {
+      congested_.store(congested, std::memory_order_relaxed);
+    }
+  }
+  bool StillCongested() const;
 
   std::atomic<uint64_t> epoch_{2};
-  mutable std::mutex mutex_;  // guards the members below
+  std::atomic<uint64_t> closed_bytes_{0};  // in batches that wait
+  // A hint: two threads that cross the limit at once may leave it wrong until it is looked at.
+  alignas(64) mutable std::atomic<bool> congested_{false};
+  alignas(64) mutable std::mutex mutex_;  // guards the members below
   std::vector<StoreThread*> threads_;
   std::vector<RetiredBatch> orphans_;  // of threads that have gone
   uint64_t orphaned_bytes_ = 0;

@@ -69,6 +69,11 @@ void Store::PrefetchRecord(int db, uint64_t hash) const {
   }
 }
 
+bool Store::MayWriteLogged(size_t effect_bytes) {
+  if (reclaimer_.congested()) return false;
+  return change_log_ == nullptr || change_log_->Reserve(effect_bytes);
+}
+
 void Store::FlushDatabase(StoreThread& thread, int db) {
   const uint64_t epoch = reclaimer_.epoch();
   std::lock_guard guard(detached_mutex_);

@@ -81,6 +81,17 @@ class Store {
   Reclaimer& reclaimer() { return reclaimer_; }
   Turn& turn() { return turn_; }
 
+  // Whether a command may go on to lock shards and write, with effects of up to `effect_bytes` in the
+  // change log. False: too much retired memory waits to be freed, or the log has no space. The
+  // command then waits, holding nothing and with its thread announcing quiescent points, and asks
+  // again after about kWriteRetryNanos.
+  bool MayWrite(size_t effect_bytes) {
+    if (change_log_ == nullptr && !reclaimer_.congested()) [[likely]]
+      return true;
+    return MayWriteLogged(effect_bytes);
+  }
+  static constexpr int64_t kWriteRetryNanos = 1'000'000;
+
   // Hints before a batch is run: the directory and bucket, then the record of a key.
   void PrefetchBucket(int db, uint64_t hash) const;
   void PrefetchRecord(int db, uint64_t hash) const;
@@ -152,6 +163,7 @@ class Store {
     uint32_t next_entry;
   };
 
+  bool MayWriteLogged(size_t effect_bytes);
   // Logs, notifies and removes a record whose time has come; its shard is locked.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,

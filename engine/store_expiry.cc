@@ -49,6 +49,8 @@ void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
 SweepResult Store::Sweep(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
   SweepResult result;
   if (!active_expiry_.load(std::memory_order_relaxed) || !may_remove_expired()) return result;
+  // What it removes would have to wait, too.
+  if (reclaimer_.congested()) return result;
   const int64_t until_ns = clock_.MonotonicNanos() + budget_ns;
   for (uint32_t visited = 0; visited < shard_count_; ++visited) {
     const uint32_t i = sweep_cursor_.fetch_add(1, std::memory_order_relaxed) & (shard_count_ - 1);

@@ -20,9 +20,10 @@ StoreThread::StoreThread(Reclaimer& reclaimer) : reclaimer_(reclaimer), random_(
 void StoreThread::Quiescent() {
   // A full barrier: loads of the next turn must not be served before the announcement is visible.
   seen_epoch_.exchange(reclaimer_.epoch(), std::memory_order_seq_cst);
-  if (current_.size() >= kBatchItems || current_bytes_ >= kBatchBytes) {
+  if (current_.size() >= kBatchItems || retired_bytes_.Get() >= kBatchBytes) {
     Reclaim();
-  } else if ((!current_.empty() || !waiting_.empty()) && ++quiet_turns_ >= kQuietTurns) {
+  } else if ((!current_.empty() || !waiting_.empty()) &&
+             (++quiet_turns_ >= kQuietTurns || reclaimer_.congested())) {
     Reclaim();
   }
 }
@@ -53,11 +54,14 @@ void StoreThread::Retire(void* block, size_t size, RetiredKind kind) {
   current_.push_back({block, static_cast<uint64_t>(size) << 2 | static_cast<uint64_t>(kind)});
   current_bytes_ += size;
   retired_bytes_.Add(size);
+  // Within one turn this can be a lot, which others should know of.
+  if (current_bytes_ >= kBatchBytes) [[unlikely]]
+    CloseBatch();
 }
 
 void StoreThread::CloseBatch() {
   if (current_.empty()) return;
-  waiting_.push_back({reclaimer_.CloseBatch(), std::move(current_)});
+  waiting_.push_back({reclaimer_.CloseBatch(current_bytes_), current_bytes_, std::move(current_)});
   current_ = std::move(spare_);
   current_.clear();
   current_bytes_ = 0;
@@ -68,7 +72,10 @@ void StoreThread::Reclaim() {
   CloseBatch();
   const uint64_t epoch = reclaimer_.TryAdvance();
   while (!waiting_.empty() && waiting_.front().epoch + 2 <= epoch) {
-    retired_bytes_.Sub(waiting_.front().FreeItems());
+    const uint64_t bytes = waiting_.front().bytes;
+    waiting_.front().FreeItems();
+    retired_bytes_.Sub(bytes);
+    reclaimer_.NoteFreed(bytes);
     spare_ = std::move(waiting_.front().items);
     waiting_.pop_front();
   }

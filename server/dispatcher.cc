@@ -169,6 +169,7 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
     case Route::kWriteMany:
       return HasOneKey(request) ? WriteOne(request) : RunWriteMany(request);
     case Route::kAllShards:
+      if (request.command->has(kWrite) && !MayWrite(request)) return Outcome::kNoSpace;
       wanted_.Clear();
       wanted_.AddAll(store_.shard_count());
       return RunWithTicket(request);
@@ -236,14 +237,26 @@ COLD Dispatcher::Outcome Dispatcher::RetryReadOne(const Request& request) {
     if (lock.txn_seq_relaxed() == seq && !tally_.needs_lock) return Finish(request, suspends);
     Undo(mark);
   }
-  return WriteOne(request);
+  return RunLockedOne(request);
 }
 
 Dispatcher::Outcome Dispatcher::ReadOne(const Request& request) { return RunReadOne(request); }
 
 Dispatcher::Outcome Dispatcher::WriteOne(const Request& request) { return RunWriteOne(request); }
 
+// Effects repeat what the request says, each argument perhaps as a command of its own with a deadline.
+inline bool Dispatcher::MayWrite(const Request& request) {
+  constexpr size_t kEffectOverhead = 64;
+  return store_.MayWrite(request.bytes + request.argv.size() * kEffectOverhead);
+}
+
 inline Dispatcher::Outcome Dispatcher::RunWriteOne(const Request& request) {
+  if (!MayWrite(request)) [[unlikely]]
+    return Outcome::kNoSpace;
+  return RunLockedOne(request);
+}
+
+inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   ShardLock& lock = store_.LockOf(request.hash);
   if (!lock.TryLock()) [[unlikely]]
     return WaitToWriteOne(request);
@@ -314,6 +327,7 @@ Dispatcher::Outcome Dispatcher::RunWriteMany(const Request& request) {
   if (!CollectShards(request)) {
     return Finish(request, Attempt(request, Access::kOptimistic));
   }
+  if (!MayWrite(request)) return Outcome::kNoSpace;
   return RunWithTicket(request);
 }
 

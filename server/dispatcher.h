@@ -50,6 +50,7 @@ class Dispatcher {
     kSuspended,  // the rest of it goes on later; TakeSuspension()
     kLocked,     // did not run: shards are busy; TakeTicket()
     kPaused,     // did not run: CLIENT PAUSE
+    kNoSpace,    // did not run: Store::MayWrite() says no
   };
 
   struct Progress {
@@ -147,6 +148,8 @@ class Dispatcher {
   Outcome RunReadOne(const Request& request);
   Outcome RunReadMany(const Request& request);
   Outcome RunWriteOne(const Request& request);
+  Outcome RunLockedOne(const Request& request);
+  bool MayWrite(const Request& request);
   Outcome RunWriteMany(const Request& request);
   // With a LockRequest for the shards in wanted_.
   Outcome RunWithTicket(const Request& request);

@@ -56,7 +56,7 @@ enum class Count : uint8_t {
   kPrefetchBatches,
   kPrefetchEntries,
   kRetriedReads,       // lookups that ran again because a transaction came in between
-  kSuspendedCommands,  // had to wait for a shard
+  kSuspendedCommands,  // had to wait for a shard, or for retired memory to be freed
   kReplyBufferShrinks,
   kReplyBufferExpands,
 };

@@ -34,6 +34,7 @@ class Suspended {
   enum class Reason : uint8_t {
     kLock,   // for shards; the request is unread again and runs when they are to be had
     kPause,  // for the end of CLIENT PAUSE; the same
+    kSpace,  // until Store::MayWrite(); the same
     kRest,   // for the rest of a command, whose request has been read
   };
 

@@ -148,6 +148,7 @@ class Worker final : private LoopEvents {
   // Suspended clients.
   void SuspendForLock(Client& client);
   void SuspendForPause(Client& client);
+  void SuspendForSpace(Client& client);
   void SuspendRest(Client& client, const RequestBatch::Request& request);
   void BeginSuspension(Client& client, std::unique_ptr<Suspended> suspended);
   std::unique_ptr<Suspended> EndSuspension(Client& client);
@@ -155,6 +156,7 @@ class Worker final : private LoopEvents {
   void Resume(Client& client, bool timed_out);
   void ResumeLocked(Client& client);
   void ResumePaused();
+  void ResumeWithSpace();
   void EndUnblocked();
   void ResumeDue();
   void AfterResume(Client& client, Suspension::Next next);
@@ -197,6 +199,8 @@ class Worker final : private LoopEvents {
   std::vector<uint64_t> again_;
   std::vector<uint64_t> paused_;
   std::vector<uint64_t> unblocked_;
+  std::vector<uint64_t> without_space_;
+  int64_t space_retry_ns_ = INT64_MAX;
   bool resume_paused_ = false;
   std::set<std::pair<int64_t, uint64_t>> deadlines_;
   int64_t pause_end_ns_ = INT64_MAX;

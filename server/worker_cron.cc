@@ -16,7 +16,7 @@ namespace alai {
 
 int64_t Worker::TimeoutNanos() const {
   if (busy()) return 0;
-  int64_t next_ns = std::min(next_housekeeping_ns_, pause_end_ns_);
+  int64_t next_ns = std::min({next_housekeeping_ns_, pause_end_ns_, space_retry_ns_});
   if (!deadlines_.empty()) next_ns = std::min(next_ns, deadlines_.begin()->first);
   return std::max<int64_t>(next_ns - monotonic_ns_, 0);
 }

@@ -148,6 +148,9 @@ void Worker::ExecuteRun(const RequestBatch::Run& run) {
     case Dispatcher::Outcome::kPaused:
       SuspendForPause(client);
       break;
+    case Dispatcher::Outcome::kNoSpace:
+      SuspendForSpace(client);
+      break;
   }
   dispatcher_.EndClient();
   client.commands.Add(progress.requests);
@@ -210,8 +213,9 @@ bool Worker::CloseIfInputTooLarge(Client& client) {
 
 void Worker::OnClosed(Connection& connection, int error) {
   Client& client = static_cast<Client&>(connection);
-  // A request that waits for a shard has been received in full and is still to be executed.
-  if (client.suspended() && client.suspended_->reason == Suspended::Reason::kLock) {
+  // A request that waits for a shard or space has been received in full and is still to be executed.
+  if (client.suspended() && (client.suspended_->reason == Suspended::Reason::kLock ||
+                             client.suspended_->reason == Suspended::Reason::kSpace)) {
     client.input_ended_ = true;
     loop_->SetReading(client, false);
     return;

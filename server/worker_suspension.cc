@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/client.h"
 #include "server/client_registry.h"
@@ -66,6 +67,13 @@ void Worker::SuspendForPause(Client& client) {
   suspended->blocks = true;
   BeginSuspension(client, std::move(suspended));
   paused_.push_back(client.id());
+}
+
+void Worker::SuspendForSpace(Client& client) {
+  stats_.Add(Count::kSuspendedCommands);
+  BeginSuspension(client, std::make_unique<Suspended>(Suspended::Reason::kSpace));
+  without_space_.push_back(client.id());
+  space_retry_ns_ = std::min(space_retry_ns_, monotonic_ns_ + Store::kWriteRetryNanos);
 }
 
 void Worker::SuspendRest(Client& client, const RequestBatch::Request& request) {
@@ -169,9 +177,25 @@ void Worker::ResumePaused() {
   }
 }
 
+// Those for whom there is not enough space even so are suspended again.
+void Worker::ResumeWithSpace() {
+  if (!store_.MayWrite(0)) {
+    space_retry_ns_ = monotonic_ns_ + Store::kWriteRetryNanos;
+    return;
+  }
+  space_retry_ns_ = INT64_MAX;
+  for (const uint64_t id : std::exchange(without_space_, {})) {
+    Client* client = FindSuspended(id, Suspended::Reason::kSpace);
+    if (client == nullptr) continue;
+    EndSuspension(*client);
+    GoOn(*client);
+  }
+}
+
 void Worker::ResumeDue() {
   if (monotonic_ns_ >= pause_end_ns_) RefreshPause();
   if (resume_paused_) ResumePaused();
+  if (monotonic_ns_ >= space_retry_ns_) ResumeWithSpace();
   if (!unblocked_.empty()) EndUnblocked();
   if (!again_.empty()) {
     for (const uint64_t id : std::exchange(again_, {})) {

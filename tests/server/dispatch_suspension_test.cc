@@ -4,6 +4,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/store.h"
+#include "engine/store_thread.h"
 #include "server/client.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
@@ -330,6 +331,61 @@ TEST_CASE("A suspended client is read on, up to its limit") {
   fixture.local().RunUntilIdle();
   CHECK(client.Receive().size() == 5 + pings.size() / ping.size() * 7);
   CHECK(seen->unread_capacity.Get() == 0);
+}
+
+// Overwrites a key until the replies stop because of what is retired meanwhile; gives how many came.
+size_t WriteUntilSuspended(const Server::Local::Connection& client) {
+  const std::string set = Request({"SET", "k", std::string(1 << 20, 'v')});
+  for (size_t n = 0; n < 100; ++n) {
+    if (client.Ask(set).empty()) return n;
+  }
+  return 100;
+}
+
+TEST_CASE("Writers wait while too much memory waits to be freed, readers do not") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const auto other = fixture.Connect();
+  const auto gone = fixture.Connect();
+  Store& store = fixture.local().server().store();
+  // A thread in the middle of something that takes long.
+  StoreThread* busy = store.RegisterThread();
+  const size_t written = WriteUntilSuspended(client);
+  // The allocator rounds a megabyte and a little up to a quarter more.
+  CHECK(written >= 26);
+  CHECK(written <= 34);
+  CHECK(other.Ask(Request({"STRLEN", "k"})) == ":1048576\r\n");
+  CHECK(other.Ask(Request({"MGET", "a", "b"})) == "*2\r\n$-1\r\n$-1\r\n");
+  CHECK(other.Ask(Request({"MSET", "a", "1", "b", "2"}) + "PING\r\n").empty());
+  CHECK(gone.Ask(Request({"SET", "last", "words"})).empty());
+  gone.End();
+  fixture.Advance(50);
+  CHECK(client.Ask("PING\r\n").empty());
+  CHECK(other.Receive().empty());
+  busy->GoOffline();
+  for (int i = 0; i < 10; ++i) fixture.Advance(1);
+  CHECK(client.Receive() == "+OK\r\n+PONG\r\n");
+  CHECK(other.Receive() == "+OK\r\n+PONG\r\n");
+  CHECK(other.Ask(Request({"GET", "a"})) == "$1\r\n1\r\n");
+  // Its request had been received in full before it left.
+  CHECK(other.Ask(Request({"GET", "last"})) == Bulk("words"));
+  CHECK(gone.closed());
+  store.UnregisterThread(busy);
+}
+
+TEST_CASE("FLUSHALL waits for memory as other writes do, and a waiting client can be killed") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const auto other = fixture.Connect();
+  StoreThread* busy = fixture.local().server().store().RegisterThread();
+  REQUIRE(WriteUntilSuspended(client) < 100);
+  CHECK(other.Ask("CLIENT KILL ID " + std::to_string(client.id()) + "\r\n") == ":1\r\n");
+  CHECK(client.closed());
+  CHECK(other.Ask("FLUSHALL\r\n").empty());
+  busy->GoOffline();
+  for (int i = 0; i < 10; ++i) fixture.Advance(1);
+  CHECK(other.Receive() == "+OK\r\n");
+  fixture.local().server().store().UnregisterThread(busy);
 }
 
 }  // namespace
