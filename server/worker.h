@@ -143,7 +143,7 @@ class Worker final : private LoopEvents {
   // False: the connection is broken and has been closed.
   bool SendFrom(Client& client, OutputBuffer& output);
   // Closes a client that does not take its replies.
-  bool CloseIfOutputTooLarge(Client& client, size_t bytes);
+  bool CloseIfOutputTooLarge(Client& client, size_t unsent);
 
   // Suspended clients.
   void SuspendForLock(Client& client);

@@ -18,6 +18,8 @@ constexpr size_t kSendBytesMax = 1024 * 1024;
 constexpr size_t kSendVectorsMax = 64;
 // Replies of a long pipeline are sent once so much has come together, or it is at its end.
 constexpr size_t kHeldBytesMax = 64 * 1024;
+// Unsent replies that no client-output-buffer-limit counts.
+constexpr size_t kUnlimitedOutputBytes = 16 * 1024;
 
 // A suspended client is read on until so much has piled up.
 constexpr size_t kSuspendedInputBytesMax = 1024 * 1024;

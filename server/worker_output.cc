@@ -1,6 +1,7 @@
 // Output: from replies to the socket.
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,6 +14,17 @@
 #include "server/worker_limits.h"
 
 namespace alai {
+namespace {
+
+// What of `bytes` unsent ones counts against client-output-buffer-limit. As in Redis, every client
+// has one chunk that does not count, and what goes beyond takes one more at least: the smallest
+// limit lets ordinary replies pass, CONFIG SET's own among them.
+size_t LimitedBytes(size_t bytes) {
+  if (bytes <= kUnlimitedOutputBytes) return 0;
+  return std::max(bytes - kUnlimitedOutputBytes, kUnlimitedOutputBytes);
+}
+
+}  // namespace
 
 void Worker::SendReplies(Client& client) {
   if (!replies_.empty() || !client.output_.empty()) {
@@ -84,7 +96,8 @@ void Worker::OnWritable(Connection& connection) {
   if (client.has(kClientCloseAfterReply)) CloseClient(client);
 }
 
-bool Worker::CloseIfOutputTooLarge(Client& client, size_t bytes) {
+bool Worker::CloseIfOutputTooLarge(Client& client, size_t unsent) {
+  const size_t bytes = LimitedBytes(unsent);
   const OutputBufferLimit& limit =
       server_.config().client_output_buffer_limit[static_cast<int>(ClientClass::kNormal)];
   const auto hard = static_cast<size_t>(limit.hard_bytes);

@@ -88,6 +88,22 @@ TEST_CASE("The hard output limit closes a client at once") {
   CHECK(fixture.local().server().stats().Sum(Count::kOutputBufferLimitDisconnections) == 1);
 }
 
+TEST_CASE("The smallest output limit lets ordinary replies pass") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  client.Ask(Request({"SET", "small", std::string(16'000, 'v')}));
+  client.Ask(Request({"SET", "large", std::string(16'400, 'v')}));
+  CHECK(client.Ask(Request({"CONFIG", "SET", "client-output-buffer-limit", "normal 1 1 1"})) ==
+        "+OK\r\n");
+  CHECK(client.Ask(Request({"GET", "small"})).size() > 16'000);
+  fixture.Advance(5000);
+  CHECK(client.Ask("PING\r\n") == "+PONG\r\n");
+  CHECK(client.Ask(Request({"CONFIG", "SET", "client-output-buffer-limit", "normal 16kb 0 0"})) ==
+        "+OK\r\n");
+  CHECK(client.Ask(Request({"GET", "large"})).empty());
+  CHECK(client.closed());
+}
+
 TEST_CASE("The soft output limit closes a client that stays above it") {
   LocalFixture fixture;
   fixture.config.client_output_buffer_limit[0].soft_bytes.set(10'000);
@@ -129,6 +145,20 @@ TEST_CASE("Closing after a reply waits until the reply is out") {
   client.SetWindow(SIZE_MAX);
   fixture.local().RunUntilIdle();
   CHECK(client.Receive() == "K\r\n");
+  CHECK(client.closed());
+}
+
+TEST_CASE("A silent client learns nothing of its protocol error but the end") {
+  for (const char* const silence : {"CLIENT REPLY OFF\r\n", "CLIENT REPLY SKIP\r\n"}) {
+    LocalFixture fixture;
+    const auto client = fixture.Connect();
+    CHECK(client.Ask(std::string(silence) + "*x\r\nPING\r\n").empty());
+    CHECK(client.closed());
+  }
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  CHECK(client.Ask("CLIENT REPLY SKIP\r\nPING\r\n*x\r\n") ==
+        "-ERR Protocol error: invalid multibulk length\r\n");
   CHECK(client.closed());
 }
 
