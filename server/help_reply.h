@@ -15,10 +15,10 @@ inline void ReplyHelp(ReplyWriter& reply, std::string_view command,
                       std::initializer_list<std::string_view> lines) {
   reply.Array(lines.size() + 3);
   reply.SimpleString(std::string(command) +
-                     " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+                     " <subcommand> [<arg> ...], where <subcommand> is one of:");
   for (const std::string_view line : lines) reply.SimpleString(line);
   reply.SimpleString("HELP");
-  reply.SimpleString("    Prints this help.");
+  reply.SimpleString("    Show these lines.");
 }
 
 }  // namespace alai

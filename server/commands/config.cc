@@ -71,12 +71,17 @@ void ConfigResetStat(Call& call) {
 }
 
 void ConfigHelp(Call& call) {
-  ReplyHelp(
-      call.reply(), "CONFIG",
-      {"GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
-       "SET <directive> <value>", "    Set the configuration <directive> to <value>.", "RESETSTAT",
-       "    Reset statistics reported by the INFO command.", "REWRITE",
-       "    Rewrite the configuration file."});
+  ReplyHelp(call.reply(), "CONFIG",
+            {
+                "GET <pattern> [<pattern> ...]",
+                "    Show the settings whose names match one of the patterns.",
+                "RESETSTAT",
+                "    Let what INFO, LATENCY HISTOGRAM and the like count begin at zero again.",
+                "REWRITE",
+                "    Write the settings in force to the file that the server was started with.",
+                "SET <name> <value> [<name> <value> ...]",
+                "    Change settings while the server runs: all of them or, after an error, none.",
+            });
 }
 
 constexpr uint32_t kConfigFlags = kAdmin | kNoScript | kLoading | kStale;

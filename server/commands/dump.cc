@@ -145,8 +145,7 @@ constexpr std::string_view kRestoreArguments =
     "key:key ttl:integer serialized-value:string [REPLACE]@3.0.0 [ABSTTL]@5.0.0"
     " [IDLETIME seconds:integer]@5.0.0 [FREQ frequency:integer]@5.0.0";
 constexpr std::string_view kRestoreHistory =
-    "3.0.0: Added the `REPLACE` modifier. | 5.0.0: Added the `ABSTTL` modifier."
-    " | 5.0.0: Added the `IDLETIME` and `FREQ` options.";
+    "3.0.0: Knows REPLACE. | 5.0.0: Knows ABSTTL. | 5.0.0: Knows IDLETIME and FREQ.";
 
 constexpr CommandSpec kCommands[] = {
     {.name = "dump",

@@ -91,7 +91,7 @@ void ExpireTime(Call& call) { ReplyLifetime(call, Origin::kEpoch, Precision::kSe
 
 void PExpireTime(Call& call) { ReplyLifetime(call, Origin::kEpoch, Precision::kMillis); }
 
-constexpr std::string_view kConditionHistory = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.";
+constexpr std::string_view kConditionHistory = "7.0.0: Knows NX, XX, GT and LT.";
 
 constexpr CommandSpec kCommands[] = {
     {.name = "expire",
@@ -159,7 +159,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Tells how many seconds a key has to live.",
      .arguments = "key:key",
      .tips = "nondeterministic_output",
-     .history = "2.8.0: Added the -2 reply."},
+     .history = "2.8.0: Tells a key that is not there (-2) from one without a deadline (-1)."},
     {.name = "pttl",
      .run = PTtl,
      .arity = 2,
@@ -171,7 +171,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Tells how many milliseconds a key has to live.",
      .arguments = "key:key",
      .tips = "nondeterministic_output",
-     .history = "2.8.0: Added the -2 reply."},
+     .history = "2.8.0: Tells a key that is not there (-2) from one without a deadline (-1)."},
     {.name = "expiretime",
      .run = ExpireTime,
      .arity = 2,

@@ -71,8 +71,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Removes all keys of this database.",
      .arguments = "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
      .tips = "request_policy:all_shards response_policy:all_succeeded",
-     .history = "4.0.0: Added the `ASYNC` flushing mode modifier."
-                " | 6.2.0: Added the `SYNC` flushing mode modifier."},
+     .history = "4.0.0: Knows ASYNC. | 6.2.0: Knows SYNC."},
     {.name = "flushall",
      .run = FlushAll,
      .arity = -1,
@@ -84,8 +83,7 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Removes all keys of all databases.",
      .arguments = "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
      .tips = "request_policy:all_shards response_policy:all_succeeded",
-     .history = "4.0.0: Added the `ASYNC` flushing mode modifier."
-                " | 6.2.0: Added the `SYNC` flushing mode modifier."},
+     .history = "4.0.0: Knows ASYNC. | 6.2.0: Knows SYNC."},
     {.name = "swapdb",
      .run = SwapDb,
      .arity = 3,

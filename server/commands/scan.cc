@@ -201,7 +201,7 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer]"
                   " [TYPE type:string]@6.0.0",
      .tips = "nondeterministic_output request_policy:special response_policy:special",
-     .history = "6.0.0: Added the `TYPE` subcommand."},
+     .history = "6.0.0: Knows TYPE."},
     {.name = "randomkey",
      .run = RandomKey,
      .arity = 1,

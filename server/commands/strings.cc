@@ -229,11 +229,9 @@ constexpr CommandSpec kCommands[] = {
                   " [expiration: EX seconds:integer@2.6.12 | PX milliseconds:integer@2.6.12"
                   " | EXAT unix-time-seconds:unix-time@6.2.0"
                   " | PXAT unix-time-milliseconds:unix-time@6.2.0 | KEEPTTL@6.0.0]",
-     .history = "2.6.12: Added the `EX`, `PX`, `NX` and `XX` options."
-                " | 6.0.0: Added the `KEEPTTL` option."
-                " | 6.2.0: Added the `GET`, `EXAT` and `PXAT` option."
-                " | 7.0.0: Allowed the `NX` and `GET` options to be used together."
-                " | 8.1.0: Added the `IFEQ` option.",
+     .history = "2.6.12: Knows EX, PX, NX and XX. | 6.0.0: Knows KEEPTTL."
+                " | 6.2.0: Knows GET, EXAT and PXAT. | 7.0.0: NX and GET go together."
+                " | 8.1.0: Knows IFEQ.",
      .key_use = KeyUseOfSet},
     {.name = "setnx",
      .run = SetNx,
