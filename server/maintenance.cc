@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "engine/store.h"
+#include "server/process/crash_report.h"
 #include "server/server.h"
 
 namespace alai {
@@ -29,6 +30,7 @@ void Maintenance::Stop() {
 
 void Maintenance::Run() {
   pthread_setname_np(pthread_self(), "alai-free");
+  const CrashStack crash_stack;
   Store& store = server_.store();
   StoreThread* thread = store.RegisterThread();
   std::unique_lock lock(mutex_);

@@ -5,8 +5,17 @@
 
 namespace alai {
 
-// Prints the failed expression to stderr and aborts, so that the crash report shows the stack.
+// Prints the failed expression to stderr and aborts, so that the crash report shows the stack. The texts
+// live forever.
 [[noreturn]] void AssertionFailed(const char* expression, const char* file, int line);
+
+// What has failed, for the crash report; nullptr while nothing has.
+struct FailedAssertion {
+  const char* expression;
+  const char* file;
+  int line;
+};
+const FailedAssertion* LastFailedAssertion();
 
 }  // namespace alai
 

@@ -12,8 +12,10 @@
 #include <cstring>
 #include <iterator>
 
+#include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "server/log_file.h"
+#include "server/process/symbol_table.h"
 #include "server/version.h"
 
 namespace alai {
@@ -98,12 +100,38 @@ void WriteRegisters(CrashWriter& out, const ucontext_t& context) {
 #endif
 }
 
-void WriteStackTrace(CrashWriter& out) {
+// All but the crashed function are known by the address they will go on at, which lies behind their last
+// instruction when what they have called does not return.
+void WriteStackTrace(CrashWriter& out, uint64_t crashed_at) {
   out.Text("\n------ STACK TRACE ------\nBacktrace:\n");
   out.Flush();
   void* frames[kFramesMax];
   const int count = backtrace(frames, kFramesMax);
-  backtrace_symbols_fd(frames, count, out.fd());
+  const SymbolTable symbols;
+  for (int i = 0; i < count; ++i) {
+    const auto address = reinterpret_cast<uintptr_t>(frames[i]);
+    uint64_t offset = 0;
+    const bool called = address != crashed_at;
+    const std::string_view name = symbols.NameOf(address - (called ? 1 : 0), &offset);
+    if (name.empty()) {  // a library's
+      out.Flush();
+      backtrace_symbols_fd(&frames[i], 1, out.fd());
+    } else {
+      out.Text(name)
+          .Text("+0x")
+          .Hex(offset + (called ? 1 : 0), 4)
+          .Text(" [0x")
+          .Hex(address)
+          .Text("]\n");
+    }
+  }
+}
+
+void WriteFailedAssertion(CrashWriter& out) {
+  const FailedAssertion* failed = LastFailedAssertion();
+  if (failed == nullptr) return;
+  Head(out).Text("Assertion failed: ").Text(failed->file).Text(":").Decimal(failed->line);
+  out.Text(" '").Text(failed->expression).Text("' is not true\n");
 }
 
 void WriteReport(int fd, int signal, const siginfo_t& info, const ucontext_t& context) {
@@ -111,6 +139,7 @@ void WriteReport(int fd, int signal, const siginfo_t& info, const ucontext_t& co
   out.Text("\n\n=== ALAI BUG REPORT START: Cut & paste starting from here ===\n");
   Head(out).Text("Alai ").Text(kAlaiVersion).Text(" crashed by signal: ").Decimal(signal);
   out.Text(" (").Text(SignalName(signal)).Text("), si_code: ").Decimal(info.si_code).Text("\n");
+  WriteFailedAssertion(out);
   if (info.si_code <= 0) {
     Head(out).Text("Killed by PID: ").Decimal(info.si_pid);
     out.Text(", UID: ").Decimal(info.si_uid).Text("\n");
@@ -119,7 +148,7 @@ void WriteReport(int fd, int signal, const siginfo_t& info, const ucontext_t& co
     out.Hex(reinterpret_cast<uintptr_t>(info.si_addr)).Text("\n");
   }
   Head(out).Text("Crashed running the instruction at: 0x").Hex(ProgramCounter(context)).Text("\n");
-  WriteStackTrace(out);
+  WriteStackTrace(out, ProgramCounter(context));
   WriteRegisters(out, context);
   if (auto* const write_command = current_command_writer.load()) {
     out.Text("\n------ CURRENT COMMAND ------\n");

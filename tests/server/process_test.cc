@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 
+#include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "server/config/config_file.h"
 #include "server/process/crash_report.h"
@@ -21,6 +22,7 @@
 #include "server/process/process_settings.h"
 #include "server/process/process_title.h"
 #include "server/process/supervisor.h"
+#include "server/process/symbol_table.h"
 #include "server/process/system_check.h"
 #include "tests/catch.h"
 #include "tests/server/log_capture.h"
@@ -397,9 +399,25 @@ TEST_CASE("Every fatal signal is reported and then takes its course", "[process]
   CHECK(Contains(Report([] { abort(); }, SIGABRT), "(SIGABRT)"));
 }
 
+TEST_CASE("A failed assertion is reported", "[process]") {
+  const std::string report =
+      Report([] { AssertionFailed("sum == parts", "tally.cc", 17); }, SIGABRT);
+  CHECK(Contains(report, "Assertion failed: tally.cc:17 'sum == parts' is not true\n"));
+}
+
+TEST_CASE("Symbols name the functions of this program", "[process]") {
+  const SymbolTable symbols;
+  uint64_t offset = 0;
+  const auto inside = reinterpret_cast<uintptr_t>(&Recurse) + 3;
+  CHECK(symbols.NameOf(inside, &offset).find("Recurse") != std::string_view::npos);
+  CHECK(offset == 3);
+  CHECK(symbols.NameOf(reinterpret_cast<uintptr_t>(&offset), &offset).empty());
+}
+
 TEST_CASE("A stack overflow is reported", "[process]") {
   const std::string report = Report([] { Recurse(0); }, SIGSEGV);
   CHECK(Contains(report, "crashed by signal: 11"));
+  CHECK(Contains(report, "Recurse"));
   CHECK(Contains(report, "BUG REPORT END"));
 }
 

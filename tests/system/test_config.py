@@ -1,5 +1,5 @@
-"""Configuration and process of the real binary: files, options, CONFIG, log, daemon, supervisor,
-crash report. What a stock server does too is expected of both."""
+"""Configuration and process of the real binary: files, options, CONFIG, log, daemon, supervisor. What a
+stock server does too is expected of both."""
 
 from __future__ import annotations
 
@@ -9,86 +9,19 @@ import resource
 import signal
 import socket
 import subprocess
-import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import live_server
 import wire
-from server_case import ServerCase, allow_open_files, binary, is_stock, wait_until
+from process_case import ProcessCase, own
+from server_case import allow_open_files, binary, is_stock, wait_until
 
 SHIPPED_FILE = live_server.REPOSITORY / "server" / "alai.conf"
 NO_SUCH_FILE = "No such file or directory"
 
 
-def own(test):
-    """A test of what a stock server does not have."""
-    return unittest.skipIf(is_stock(), "of our own server only")(test)
-
-
-class ConfigCase(ServerCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="alai-config-")
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, name: str, text: str) -> str:
-        path = self.folder / name
-        path.write_bytes(text.encode())
-        return str(path)
-
-    def run_server(self, *args: str, text_in: str = "", **settings: object):
-        """Runs the server to its end; for starts that fail."""
-        return subprocess.run(
-            [binary(), *args],
-            input=text_in.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=20,
-            cwd=self.folder,
-            **settings,
-        )
-
-    def spawn(self, *args: str, **settings: object) -> subprocess.Popen[bytes]:
-        """Starts the server as it is, with standard output in the file `out`."""
-        with open(self.folder / "out", "ab") as out:
-            process = subprocess.Popen(
-                [binary(), *args],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                **settings,
-            )
-
-        def end() -> None:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-        self.addCleanup(end)
-        return process
-
-    def out(self) -> str:
-        return (self.folder / "out").read_text(errors="replace")
-
-    def await_port(self, port: int) -> wire.Connection:
-        connection: list[wire.Connection] = []
-
-        def connected() -> bool:
-            try:
-                connection.append(wire.Connection(("127.0.0.1", port)))
-            except OSError:
-                return False
-            return True
-
-        self.assertTrue(wait_until(connected), msg=self.out())
-        self.addCleanup(connection[0].close)
-        return connection[0]
-
-
-class Starts(ConfigCase):
+class Starts(ProcessCase):
     """Files and options that stop the start, with the message that says why."""
 
     LINES = [
@@ -205,7 +138,7 @@ class Starts(ConfigCase):
             self.assertIn(name, done.stdout)
 
 
-class Loading(ConfigCase):
+class Loading(ProcessCase):
     def test_file_input_and_options_in_this_order(self):
         self.write("b.inc", "hz 14\n")
         self.write("a.inc", "hz 13\ntimeout 7\n")
@@ -261,7 +194,7 @@ class Loading(ConfigCase):
         self.assertNotIn("'save'", server.log())
 
 
-class Rewrite(ConfigCase):
+class Rewrite(ProcessCase):
     def test_what_is_rewritten_starts_the_same_server(self):
         port = live_server.free_port()
         path = self.write(
@@ -332,7 +265,7 @@ class Rewrite(ConfigCase):
         self.assertEqual(reply, wire.Error(b"ERR The server is running without a config file"))
 
 
-class Differential(ConfigCase):
+class Differential(ProcessCase):
     """Every setting that a stock server has, with many values: the same answers."""
 
     VALUES = (
@@ -393,7 +326,7 @@ class Differential(ConfigCase):
         self.assertGreater(compared, 10000)
 
 
-class LogFile(ConfigCase):
+class LogFile(ProcessCase):
     LINE = re.compile(r"^\d+:[CM] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} [.*#-] .+$")
 
     def test_lines_have_redis_form(self):
@@ -445,7 +378,7 @@ class LogFile(ConfigCase):
         self.assertTrue(wait_until(lambda: "Accepted" in server.log()), msg=server.log())
 
 
-class Process(ConfigCase):
+class Process(ProcessCase):
     def test_daemon(self):
         port = live_server.free_port()
         pid_file = self.folder / "x.pid"
@@ -593,40 +526,6 @@ def systemd_rest(systemd: socket.socket) -> bytes:
         pass
     systemd.settimeout(20)
     return rest
-
-
-class CrashReport(ConfigCase):
-    def crashed(self, how: signal.Signals, *options: str) -> str:
-        port = live_server.free_port()
-        no_core = lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        process = self.spawn("--port", str(port), "--save", "", *options, preexec_fn=no_core)
-        self.await_port(port).call("PING")
-        os.kill(process.pid, how)
-        status = process.wait(20)
-        if not is_stock():  # whose report may crash, too
-            self.assertEqual(status, -how)
-        return self.out()
-
-    def test_signals(self):
-        for how in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT):
-            with self.subTest(how.name):
-                report = self.crashed(how)
-                self.assertIn("BUG REPORT START: Cut & paste starting from here ===", report)
-                self.assertIn(f"crashed by signal: {int(how)}", report)
-                self.assertIn("------ STACK TRACE ------", report)
-                self.assertIn("------ REGISTERS ------", report)
-                if not is_stock():
-                    self.assertIn("BUG REPORT END. Make sure to include from START", report)
-                (self.folder / "out").unlink()
-
-    def test_it_goes_to_the_log_file(self):
-        log = self.folder / "x.log"
-        self.assertNotIn("BUG REPORT", self.crashed(signal.SIGSEGV, "--logfile", str(log)))
-        self.assertIn("BUG REPORT END", log.read_text())
-
-    def test_it_can_be_turned_off(self):
-        report = self.crashed(signal.SIGSEGV, "--crash-log-enabled", "no")
-        self.assertNotIn("BUG REPORT", report)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""What a crash leaves behind: a report, in the log, of what was being done."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import unittest
+from pathlib import Path
+
+import live_server
+import wire
+from process_case import ProcessCase, own
+from server_case import is_stock
+
+
+class CrashReport(ProcessCase):
+    def crashed(self, how: signal.Signals, *options: str) -> str:
+        port = live_server.free_port()
+        no_core = lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        process = self.spawn("--port", str(port), "--save", "", *options, preexec_fn=no_core)
+        self.await_port(port).call("PING")
+        os.kill(process.pid, how)
+        status = process.wait(20)
+        if not is_stock():  # whose report may crash, too
+            self.assertEqual(status, -how)
+        return self.out()
+
+    def test_signals(self):
+        for how in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT):
+            with self.subTest(how.name):
+                report = self.crashed(how)
+                self.assertIn("BUG REPORT START: Cut & paste starting from here ===", report)
+                self.assertIn(f"crashed by signal: {int(how)}", report)
+                self.assertIn("------ STACK TRACE ------", report)
+                self.assertIn("------ REGISTERS ------", report)
+                if not is_stock():
+                    self.assertIn("BUG REPORT END. Make sure to include from START", report)
+                (self.folder / "out").unlink()
+
+    @own
+    def test_what_the_worker_was_doing(self):
+        """The report of a worker names its function and its command, but nothing that users sent."""
+        log = self.folder / "x.log"
+        ways = {
+            "SEGFAULT": (signal.SIGSEGV, "8Segfault", None),
+            "PANIC": (signal.SIGABRT, "5Panic", "DEBUG PANIC"),
+            "ASSERT": (signal.SIGABRT, "6Assert", "'1 == 2' is not true"),
+            "OOM": (signal.SIGABRT, "11OutOfMemory", "out of memory"),
+        }
+        for way, (how, function, reason) in ways.items():
+            for redact in ("yes", "no"):
+                with self.subTest(way, redact=redact):
+                    log.unlink(missing_ok=True)
+                    report = self.report_of(way, how, log, redact)
+                    trace = report.split("STACK TRACE")[1].split("------ REGISTERS")[0]
+                    self.assertRegex(trace, rf"(?m)^_Z\S*{function}\S*\+0x[0-9a-f]{{4}} \[0x")
+                    self.assertRegex(trace, r"(?m)^_Z\S*6Worker3Run")
+                    if reason is not None:
+                        self.assertRegex(report, rf"Assertion failed: \S+\.cc:\d+ .*{reason}")
+                        self.assertIn("=== ASSERTION FAILED ===", self.out())
+                    command = report.split("------ CURRENT COMMAND ------")[1]
+                    self.assertRegex(command, r"client: id=\d+ db=3\nargv\[0\]: debug\n")
+                    shown = f"argv[1]: {way}" if redact == "no" else f"argv[1]: {len(way)} bytes"
+                    self.assertIn(shown, command)
+
+    def report_of(self, way: str, how: signal.Signals, log: Path, redact: str) -> str:
+        port = live_server.free_port()
+        process = self.spawn(
+            *("--port", str(port), "--save", "", "--io-threads", "2", "--logfile", str(log)),
+            *("--enable-debug-command", "yes", "--hide-user-data-from-log", redact),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+        )
+        connection = self.await_port(port)
+        connection.call("SELECT", 3)
+        connection.send(wire.encode([b"debug", way.encode()]))
+        self.assertEqual(process.wait(20), -how)
+        return log.read_text()
+
+    def test_it_goes_to_the_log_file(self):
+        log = self.folder / "x.log"
+        self.assertNotIn("BUG REPORT", self.crashed(signal.SIGSEGV, "--logfile", str(log)))
+        self.assertIn("BUG REPORT END", log.read_text())
+
+    def test_it_can_be_turned_off(self):
+        report = self.crashed(signal.SIGSEGV, "--crash-log-enabled", "no")
+        self.assertNotIn("BUG REPORT", report)
+
+
+if __name__ == "__main__":
+    unittest.main()
