@@ -3,7 +3,7 @@
 // Subcommands that concern something this server does not have (snapshots, an append-only file,
 // replicas, a cluster) answer as a server would that has none of it to show.
 //
-// Threads     Any worker. SLEEP holds its worker up, on purpose.
+// Threads     Any worker. SLEEP holds all of them up, on purpose.
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +35,7 @@
 #include "server/process_restart.h"
 #include "server/server.h"
 #include "server/stats.h"
+#include "server/worker.h"
 
 namespace alai {
 namespace {
@@ -50,17 +51,37 @@ void ReplyOk(Call& call) { call.reply().Ok(); }
 
 void FailSyntax(Call& call) { call.Fail(error_text::SubcommandSyntax("debug", call.argv()[1])); }
 
+void SleepUntil(const Clock& clock, int64_t until_ns) {
+  std::this_thread::sleep_for(std::chrono::nanoseconds(until_ns - clock.MonotonicNanos()));
+}
+
 // Nothing of the store is looked at meanwhile, so nobody need wait for this thread before memory is
-// freed; unless it holds shards.
+// freed.
+void SleepOffline(StoreThread& thread, const Clock& clock, int64_t until_ns) {
+  thread.GoOffline();
+  SleepUntil(clock, until_ns);
+  thread.GoOnline();
+}
+
+// Who lets a server sleep wants to see what its clients do meanwhile, so no worker serves any.
 void Sleep(Call& call) {
   const double seconds = std::strtod(std::string(call.argv()[2]).c_str(), nullptr);
   constexpr double kSecondsMax = 1e6;
-  const bool lets_go = call.db().access() != Access::kLocked;
-  if (lets_go) call.db().thread().GoOffline();
   if (seconds > 0) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(seconds, kSecondsMax)));
+    const Clock& clock = call.server().clock();
+    const int64_t until_ns =
+        clock.MonotonicNanos() + static_cast<int64_t>(std::min(seconds, kSecondsMax) * 1e9);
+    for (const auto& worker : call.server().workers()) {
+      if (worker.get() == &call.worker()) continue;
+      worker->Post(
+          [&clock, until_ns](Worker& sleeper) { SleepOffline(sleeper.thread(), clock, until_ns); });
+    }
+    if (call.db().access() == Access::kLocked) {
+      SleepUntil(clock, until_ns);
+    } else {
+      SleepOffline(call.db().thread(), clock, until_ns);
+    }
   }
-  if (lets_go) call.db().thread().GoOnline();
   call.reply().Ok();
 }
 
@@ -412,7 +433,7 @@ void Help(Call& call) {
           "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
           "    Accept serialised values with a wrong checksum, or do not.",
           "SLEEP <seconds>",
-          "    Hold up for so long.",
+          "    Serve nobody for so long.",
           "STRINGMATCH-LEN <pattern> <text> | STRINGMATCH-TEST",
           "    Match a text with a pattern, or many random ones.",
           "STRUCTSIZE",

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import wire
-from server_case import ServerCase, binary, wait_until
+from server_case import ServerCase, binary, is_stock, wait_until
 
 PONG = wire.Status(b"PONG")
 
@@ -115,6 +115,26 @@ class Endings(ServerCase):
         self.assertRegex(log, r"(?i)stack trace")
         self.assertNotIn("secret-value", log)
         server.start()
+
+
+class Sleep(ServerCase):
+    def test_a_sleeping_server_serves_nobody(self):
+        """What DEBUG SLEEP is for: seeing what clients do whose server hangs."""
+        server = self.start("--io-threads", "4") if not is_stock() else self.start()
+        clients = [self.connect(server) for _ in range(8)]
+        for client in clients:
+            self.assertEqual(client.call("PING"), PONG)
+        sleeper = self.connect(server)
+        began = time.monotonic()
+        sleeper.send(wire.encode([b"DEBUG", b"SLEEP", b"0.6"]))
+        time.sleep(0.2)
+        for client in clients:
+            client.send(b"PING\r\n")
+        for client in clients:
+            self.assertEqual(client.read(), PONG)
+            self.assertGreaterEqual(time.monotonic() - began, 0.55)
+        self.assertEqual(sleeper.read(), wire.Status(b"OK"))
+        self.assertLess(time.monotonic() - began, 5.0)
 
 
 class Logs(ServerCase):
