@@ -110,7 +110,7 @@ bool Store::FreeDetached(StoreThread& thread, int64_t budget_ns) {
   if (more) {
     detached_.push_back(std::move(detached));
   } else {
-    detached_keys_.fetch_sub(keys, std::memory_order_relaxed);
+    detached_keys_.fetch_sub(keys, std::memory_order_release);
   }
   return more || !detached_.empty();
 }

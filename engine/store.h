@@ -125,6 +125,8 @@ class Store {
   // Frees what FlushDatabase() detached, for about `budget_ns`; true when there is more. The
   // calling thread announces quiescent points between calls.
   bool FreeDetached(StoreThread& thread, int64_t budget_ns);
+  // Keys of flushed databases that have not been freed yet.
+  uint64_t detached_keys() const { return detached_keys_.load(std::memory_order_acquire); }
 
   DatabaseStats StatsOf(int db, UnixMillis now) const;
   uint64_t KeyCount(int db) const;

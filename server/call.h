@@ -102,8 +102,8 @@ class Call {
   void Fail(std::string_view error) { frame_.reply->Error(error); }
   void Fail(Errc error);
 
-  // Goes on later, as `rest->first` says. The handler has not replied. Not for commands that run
-  // with shards locked.
+  // Goes on later, as `rest->first` says. The handler has not replied. The rest runs without the
+  // locks that the command itself may have run with; not for writes of a single key.
   void Suspend(std::unique_ptr<Suspension> rest) { rest_ = std::move(rest); }
 
   // For the dispatcher.

@@ -350,8 +350,7 @@ Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& hel
   const bool suspends = Attempt(request, Access::kLocked);
   if (monitors_.any()) FeedMonitors(*request.command, request.argv);
   held.Release();
-  ASSERT(!suspends);
-  return Finish(request, false, true);
+  return Finish(request, suspends, true);
 }
 
 inline void Dispatcher::CommitTally() {

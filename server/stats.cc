@@ -84,11 +84,13 @@ bool Stats::IsCurrent(const WorkerStats& worker) const {
   return worker.own_era_.load(std::memory_order_acquire) == era_.load(std::memory_order_relaxed);
 }
 
+uint64_t Stats::Of(const WorkerStats& worker, Count which) const {
+  return IsCurrent(worker) ? worker.counts_[static_cast<size_t>(which)].Get() : 0;
+}
+
 uint64_t Stats::Sum(Count which) const {
   uint64_t sum = 0;
-  for (const auto& worker : workers_) {
-    if (IsCurrent(*worker)) sum += worker->counts_[static_cast<size_t>(which)].Get();
-  }
+  for (const auto& worker : workers_) sum += Of(*worker, which);
   return sum;
 }
 

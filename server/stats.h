@@ -59,8 +59,9 @@ enum class Count : uint8_t {
   kSuspendedCommands,  // had to wait for a shard, or for retired memory to be freed
   kReplyBufferShrinks,
   kReplyBufferExpands,
+  kLeftToFree,  // keys flushed for the background thread to free
 };
-constexpr size_t kCounts = static_cast<size_t>(Count::kReplyBufferExpands) + 1;
+constexpr size_t kCounts = static_cast<size_t>(Count::kLeftToFree) + 1;
 
 // One command on one worker.
 struct CommandCounters {
@@ -169,6 +170,7 @@ class Stats {
   std::span<const std::unique_ptr<WorkerStats>> workers() const { return workers_; }
 
   uint64_t Sum(Count which) const;
+  uint64_t Of(const WorkerStats& worker, Count which) const;
   // Sums one of the public counters: Sum(&WorkerStats::connected_clients).
   uint64_t Sum(Counter WorkerStats::*gauge) const;
   uint64_t Max(Counter WorkerStats::*gauge) const;

@@ -1,42 +1,78 @@
 // Commands that empty or exchange whole databases: FLUSHDB, FLUSHALL, SWAPDB.
 //
-// They run with every shard locked, but only for the instant in which the tables are taken out;
-// what was in them is freed afterwards, piece by piece, so SYNC and ASYNC are one.
+// They run with every shard locked, but only for the instant in which the tables are taken out; what was
+// in them is freed afterwards, piece by piece: ASYNC leaves that to a thread of its own, after SYNC the
+// client's worker helps, between the commands of others, and the client hears of it when all is free.
+#include <memory>
+
 #include "engine/base/number.h"
 #include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
+#include "server/config/config.h"
+#include "server/server.h"
+#include "server/stats.h"
+#include "server/worker.h"
 
 namespace alai {
 namespace {
 
-bool ReadMode(Call& call) {
+constexpr int64_t kFreeBudgetNanos = 100'000;
+
+// Waits until everything that was flushed is free, and lends a hand.
+class FreeFlushed final : public Suspension {
+ public:
+  Next Resume(Call& call) override {
+    Store& store = call.db().store();
+    store.FreeDetached(call.db().thread(), kFreeBudgetNanos);
+    if (store.detached_keys() != 0) return Next::kAgain;
+    call.reply().Ok();
+    return Next::kDone;
+  }
+};
+
+bool ReadMode(Call& call, bool* async) {
   ArgReader args = call.args();
-  if (!args.TakeWord("SYNC")) args.TakeWord("ASYNC");
+  *async = call.server().config().lazyfree_lazy_user_flush;
+  if (args.TakeWord("SYNC")) {
+    *async = false;
+  } else if (args.TakeWord("ASYNC")) {
+    *async = true;
+  }
   if (args.Done()) return true;
   call.Fail(args.error());
   return false;
 }
 
-void Flush(Call& call, int db) {
+// The databases from `first` to before `end`.
+void Flush(Call& call, int first, int end, bool async) {
   Store& store = call.db().store();
-  call.db().tally().changes += static_cast<uint32_t>(store.KeyCount(db));
-  store.FlushDatabase(call.db().thread(), db);
+  uint64_t keys = 0;
+  for (int db = first; db < end; ++db) {
+    keys += store.KeyCount(db);
+    store.FlushDatabase(call.db().thread(), db);
+  }
+  call.db().tally().changes += static_cast<uint32_t>(keys);
+  if (async || keys == 0) {
+    call.worker().stats().Add(Count::kLeftToFree, keys);
+    return call.reply().Ok();
+  }
+  call.Suspend(std::make_unique<FreeFlushed>());
 }
 
 void FlushDb(Call& call) {
-  if (!ReadMode(call)) return;
+  bool async = false;
+  if (!ReadMode(call, &async)) return;
   call.db().LogEffect({"FLUSHDB"});
-  Flush(call, call.db().index());
-  call.reply().Ok();
+  Flush(call, call.db().index(), call.db().index() + 1, async);
 }
 
 void FlushAll(Call& call) {
-  if (!ReadMode(call)) return;
+  bool async = false;
+  if (!ReadMode(call, &async)) return;
   call.db().LogEffect({"FLUSHALL"});
-  for (int db = 0; db < call.db().store().databases(); ++db) Flush(call, db);
-  call.reply().Ok();
+  Flush(call, 0, call.db().store().databases(), async);
 }
 
 void SwapDb(Call& call) {
@@ -67,7 +103,8 @@ constexpr CommandSpec kCommands[] = {
      .categories = kCatKeyspace | kCatDangerous,
      .group = Group::kServer,
      .since = "1.0.0",
-     .complexity = "O(1); the values are freed afterwards",
+     .complexity =
+         "O(1), and O(N) to free N keys: before the reply for SYNC, in the background for ASYNC",
      .summary = "Removes all keys of this database.",
      .arguments = "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
      .tips = "request_policy:all_shards response_policy:all_succeeded",
@@ -79,7 +116,8 @@ constexpr CommandSpec kCommands[] = {
      .categories = kCatKeyspace | kCatDangerous,
      .group = Group::kServer,
      .since = "1.0.0",
-     .complexity = "O(1); the values are freed afterwards",
+     .complexity =
+         "O(1), and O(N) to free N keys: before the reply for SYNC, in the background for ASYNC",
      .summary = "Removes all keys of all databases.",
      .arguments = "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
      .tips = "request_policy:all_shards response_policy:all_succeeded",

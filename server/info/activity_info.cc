@@ -12,6 +12,7 @@
 #include "server/pause.h"
 #include "server/server.h"
 #include "server/stats.h"
+#include "server/worker.h"
 
 namespace alai {
 namespace {
@@ -101,6 +102,11 @@ void AppendLoop(const Stats& stats, InfoText& info) {
   // Every worker is what Redis calls the main thread: none reads or writes for another.
   info.Field("io_threaded_reads_processed", 0);
   info.Field("io_threaded_writes_processed", 0);
+  info.Field("io_threaded_freed_objects", 0);
+  info.Field("io_threaded_accept_processed", 0);
+  info.Field("io_threaded_poll_processed", 0);
+  info.Field("io_threaded_total_prefetch_batches", stats.Sum(Count::kPrefetchBatches));
+  info.Field("io_threaded_total_prefetch_entries", stats.Sum(Count::kPrefetchEntries));
   info.Field("reply_buffer_shrinks", stats.Sum(Count::kReplyBufferShrinks));
   info.Field("reply_buffer_expands", stats.Sum(Count::kReplyBufferExpands));
   info.Field("eventloop_cycles", stats.Sum(Count::kLoopCycles));
@@ -120,8 +126,6 @@ void AppendLoop(const Stats& stats, InfoText& info) {
              stats.Sum(Count::kQueryBufferLimitDisconnections));
   info.Field("client_output_buffer_limit_disconnections",
              stats.Sum(Count::kOutputBufferLimitDisconnections));
-  info.Field("prefetch_batches", stats.Sum(Count::kPrefetchBatches));
-  info.Field("prefetch_entries", stats.Sum(Count::kPrefetchEntries));
   info.Field("retried_reads", stats.Sum(Count::kRetriedReads));
   info.Field("suspended_commands", stats.Sum(Count::kSuspendedCommands));
 }
@@ -159,6 +163,18 @@ void AppendClientsInfo(const InfoContext& context, InfoText& info) {
   info.Field("total_watched_keys", 0);
   AppendPause(context, info);
   info.Field("monitors", stats.Sum(&WorkerStats::monitors));
+}
+
+void AppendThreadsInfo(const InfoContext& context, InfoText& info) {
+  const Stats& stats = context.server.stats();
+  info.Section("Threads");
+  for (size_t i = 0; i < context.server.workers().size(); ++i) {
+    const WorkerStats& worker = *stats.workers()[i];
+    info.Field("io_thread_" + std::to_string(i),
+               "clients=" + std::to_string(worker.connected_clients.Get()) +
+                   ",reads=" + std::to_string(stats.Of(worker, Count::kReads)) +
+                   ",writes=" + std::to_string(stats.Of(worker, Count::kWrites)));
+  }
 }
 
 void AppendStatsInfo(const InfoContext& context, InfoText& info) {

@@ -50,6 +50,7 @@ void AppendReplicationInfo(const InfoContext& context, InfoText& info) {
   info.Section("Replication");
   info.Field("role", "master");
   info.Field("connected_slaves", 0);
+  info.Field("replicas_waiting_psync", 0);
   info.Field("master_failover_state", "no-failover");
   info.Field("master_replid", server.replication_identity().id());
   info.Field("master_replid2", server.replication_identity().previous_id());

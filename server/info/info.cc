@@ -18,19 +18,13 @@ struct SectionEntry {
 };
 
 constexpr SectionEntry kSections[] = {
-    {"server", true, AppendServerInfo},
-    {"clients", true, AppendClientsInfo},
-    {"memory", true, AppendMemoryInfo},
-    {"persistence", true, AppendPersistenceInfo},
-    {"stats", true, AppendStatsInfo},
-    {"replication", true, AppendReplicationInfo},
-    {"cpu", true, AppendCpuInfo},
-    {"module_list", true, AppendModulesInfo},
-    {"commandstats", false, AppendCommandStatsInfo},
-    {"errorstats", true, AppendErrorStatsInfo},
-    {"latencystats", false, AppendLatencyStatsInfo},
-    {"cluster", true, AppendClusterInfo},
-    {"keyspace", true, AppendKeyspaceInfo},
+    {"server", true, AppendServerInfo},           {"clients", true, AppendClientsInfo},
+    {"memory", true, AppendMemoryInfo},           {"persistence", true, AppendPersistenceInfo},
+    {"threads", true, AppendThreadsInfo},         {"stats", true, AppendStatsInfo},
+    {"replication", true, AppendReplicationInfo}, {"cpu", true, AppendCpuInfo},
+    {"module_list", true, AppendModulesInfo},     {"commandstats", false, AppendCommandStatsInfo},
+    {"errorstats", true, AppendErrorStatsInfo},   {"latencystats", false, AppendLatencyStatsInfo},
+    {"cluster", true, AppendClusterInfo},         {"keyspace", true, AppendKeyspaceInfo},
 };
 
 using Selection = std::bitset<std::size(kSections)>;

@@ -70,6 +70,7 @@ void AppendServerInfo(const InfoContext& context, InfoText& info);
 void AppendClientsInfo(const InfoContext& context, InfoText& info);
 void AppendMemoryInfo(const InfoContext& context, InfoText& info);
 void AppendPersistenceInfo(const InfoContext& context, InfoText& info);
+void AppendThreadsInfo(const InfoContext& context, InfoText& info);
 void AppendStatsInfo(const InfoContext& context, InfoText& info);
 void AppendReplicationInfo(const InfoContext& context, InfoText& info);
 void AppendCpuInfo(const InfoContext& context, InfoText& info);

@@ -1,9 +1,12 @@
 // INFO's section about memory.
+#include <algorithm>
+
 #include "engine/store.h"
 #include "server/config/config.h"
 #include "server/info/info.h"
 #include "server/memory_report.h"
 #include "server/server.h"
+#include "server/stats.h"
 
 namespace alai {
 namespace {
@@ -90,11 +93,17 @@ void AppendMemoryInfo(const InfoContext& context, InfoText& info) {
   info.Field("mem_clients_slaves", 0);
   info.Field("mem_clients_normal", m.clients);
   info.Field("mem_cluster_links", 0);
+  info.Field("mem_replicas_repl_buffer", 0);
+  info.Field("mem_replica_full_sync_buffer", 0);
+  // Tables grow by replacing one segment at a time, within the command that needs the room.
+  info.Field("mem_overhead_db_hashtable_rehashing", 0);
   info.Field("mem_aof_buffer", 0);
   info.Field("mem_allocator", AllocatorName());
   info.Field("active_defrag_running", 0);
-  info.Field("lazyfree_pending_objects", context.server.store().Memory().detached_keys);
-  info.Field("lazyfreed_objects", 0);
+  const uint64_t pending = context.server.store().detached_keys();
+  const uint64_t left = context.server.stats().Sum(Count::kLeftToFree);
+  info.Field("lazyfree_pending_objects", pending);
+  info.Field("lazyfreed_objects", left - std::min(pending, left));
   info.Field("record_bytes", m.records);
   info.Field("table_bytes", m.tables);
   info.Field("retired_bytes", m.retired);

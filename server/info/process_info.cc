@@ -9,6 +9,7 @@
 #include "server/config/config.h"
 #include "server/info/info.h"
 #include "server/server.h"
+#include "server/stats.h"
 #include "server/version.h"
 #include "server/worker.h"
 
@@ -93,7 +94,7 @@ void AppendServerInfo(const InfoContext& context, InfoText& info) {
   info.Field("alai_shards", server.store().shard_count());
 }
 
-void AppendCpuInfo(const InfoContext&, InfoText& info) {
+void AppendCpuInfo(const InfoContext& context, InfoText& info) {
   rusage self{};
   rusage children{};
   rusage thread{};
@@ -108,6 +109,14 @@ void AppendCpuInfo(const InfoContext&, InfoText& info) {
   // There is no main thread among equals: the worker that answers.
   AppendTime("used_cpu_sys_main_thread", thread.ru_stime, info);
   AppendTime("used_cpu_user_main_thread", thread.ru_utime, info);
+  // Time not spent waiting, of each worker; Redis's main thread is number 0 of its threads.
+  const Stats& stats = context.server.stats();
+  for (size_t i = 0; i < context.server.workers().size(); ++i) {
+    const uint64_t nanos = stats.Of(*stats.workers()[i], Count::kLoopNanos);
+    info.Decimals(
+        i == 0 ? "used_active_time_main_thread" : "used_active_time_io_thread_" + std::to_string(i),
+        static_cast<double>(nanos) / static_cast<double>(kNanosPerSecond), 6);
+  }
 }
 
 void AppendModulesInfo(const InfoContext&, InfoText& info) { info.Section("Modules"); }

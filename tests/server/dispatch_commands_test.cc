@@ -1,8 +1,11 @@
 // The checks before a command, and the accounting after it.
+#include <cstring>
 #include <string>
 
+#include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/command_table.h"
+#include "server/server.h"
 #include "server/slow_log.h"
 #include "server/stats.h"
 #include "server/worker.h"
@@ -156,6 +159,37 @@ TEST_CASE("Keys whose time has come are removed without being read") {
   CHECK(client.Ask("DBSIZE\r\n").ends_with(":1000\r\n"));
   for (int i = 0; i < 12; ++i) fixture.Advance(25);
   CHECK(client.Ask("DBSIZE\r\n") == ":0\r\n");
+}
+
+TEST_CASE("FLUSHALL SYNC is answered when everything is free, ASYNC at once") {
+  LocalFixture fixture(2);
+  const auto client = fixture.Connect();
+  const Store& store = fixture.local().server().store();
+  const auto fill = [&] { client.Ask("DEBUG POPULATE 2000\r\n"); };
+  fixture.config.enable_debug_command.set(ProtectedAction::kYes);
+  const auto freed_lazily = [&] {
+    const std::string info = client.Ask("INFO memory\r\n");
+    const size_t at = info.find("lazyfreed_objects:");
+    REQUIRE(at != std::string::npos);
+    return std::stoi(info.substr(at + std::strlen("lazyfreed_objects:")));
+  };
+  for (const char* const flush : {"FLUSHALL SYNC\r\n", "FLUSHDB SYNC\r\n"}) {
+    fill();
+    CHECK(client.Ask(std::string(flush) + "DBSIZE\r\n") == "+OK\r\n:0\r\n");
+    CHECK(store.detached_keys() == 0);
+    CHECK(freed_lazily() == 0);
+  }
+  fill();
+  CHECK(client.Ask("FLUSHALL ASYNC\r\nDBSIZE\r\n") == "+OK\r\n:0\r\n");
+  CHECK(store.detached_keys() == 2000);
+  CHECK(freed_lazily() == 0);
+  // SYNC waits for all that has been flushed, whoever began it.
+  fill();
+  fixture.config.lazyfree_lazy_user_flush.set(false);
+  CHECK(client.Ask("FLUSHALL\r\n") == "+OK\r\n");
+  CHECK(store.detached_keys() == 0);
+  CHECK(freed_lazily() == 2000);
+  CHECK(client.Ask("FLUSHALL SYNC\r\n") == "+OK\r\n");
 }
 
 TEST_CASE("CLIENT REPLY silences what it says") {
