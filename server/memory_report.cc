@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/store.h"
 #include "server/server.h"
@@ -123,6 +124,14 @@ void PurgeAllocator() {
   if (!HasAllocatorControl()) return;
   mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
   mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);
+}
+
+void SetAllocatorThreads(bool on) {
+  if (!HasAllocatorControl()) return;
+  const int error = mallctl("background_thread", nullptr, nullptr, &on, sizeof on);
+  if (error != 0) {
+    Log(LogLevel::kWarning, "jemalloc-bg-thread could not be changed: %s", std::strerror(error));
+  }
 }
 
 std::string AllocatorReport() {

@@ -34,6 +34,8 @@ AllocatorFigures ReadAllocator(const Store& store);
 uint64_t AllocatedBytes(const Store& store);
 // Gives unused pages back to the kernel.
 void PurgeAllocator();
+// Whether threads of the allocator's own give unused pages back, rather than whoever frees memory.
+void SetAllocatorThreads(bool on);
 // The allocator's own report, as text for people.
 std::string AllocatorReport();
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <thread>
+#include <utility>
 
 #include "engine/base/log.h"
 #include "engine/base/random.h"
@@ -92,6 +93,7 @@ void Server::Run() {
       worker->Run();
     });
   }
+  SetAllocatorThreads(config_.jemalloc_bg_thread);
   Log(LogLevel::kNotice, "Ready to accept connections");
   frontend_->Run();
   for (const auto& worker : workers_) worker->Stop();
@@ -133,13 +135,35 @@ void Server::FollowMemoryPolicy() {
   store_->lfu_decay_time.store(static_cast<int>(config_.lfu_decay_time));
 }
 
+// When a new maxmemory is already exceeded.
+void Server::WarnIfMemoryIsShort() {
+  const uint64_t limit = config_.maxmemory;
+  if (std::exchange(maxmemory_, limit) == limit || limit == 0) return;
+  const uint64_t used = AllocatedBytes(*store_);
+  if (used <= limit) return;
+  Log(LogLevel::kWarning, "maxmemory is %llu bytes now, less than the %llu bytes in use.",
+      static_cast<unsigned long long>(limit), static_cast<unsigned long long>(used));
+}
+
 std::string Server::Apply(ApplyHook hook) {
   switch (hook) {
     case ApplyHook::kListeners:
       return frontend_ == nullptr ? std::string() : frontend_->ListenAnew();
     case ApplyHook::kMaxmemory:
       FollowMemoryPolicy();
+      WarnIfMemoryIsShort();
       return {};
+    case ApplyHook::kDatabaseMemory:
+      SetAllocatorThreads(config_.jemalloc_bg_thread);
+      return {};
+    case ApplyHook::kDefragment:
+      return config_.activedefrag ? "Active defragmentation is not available in this version." : "";
+    case ApplyHook::kTls:
+    case ApplyHook::kTlsListener:
+      // Whoever asks for encryption must not believe to have it.
+      return config_.tls_port != 0 || config_.tls_cluster || config_.tls_replication
+                 ? "TLS is not available in this version."
+                 : "";
     default:
       // The process's own settings, unless this server is only a guest in it.
       return ProcessSettings::Current() == nullptr ? std::string()

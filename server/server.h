@@ -85,6 +85,7 @@ class Server final : public ConfigHost {
  private:
   // maxmemory-policy and what belongs to it.
   void FollowMemoryPolicy();
+  void WarnIfMemoryIsShort();
 
   enum class Loops : uint8_t { kEpoll, kManual };
   Server(Config& config, const Clock& clock, Loops loops);
@@ -106,6 +107,7 @@ class Server final : public ConfigHost {
   bool renamed_ = true;  // every rename-command could be followed
   UnixMillis started_ms_ = 0;
   int64_t started_ns_ = 0;
+  uint64_t maxmemory_ = 0;  // as it was last changed to
   uint64_t cron_runs_ = 0;
   uint64_t allocated_ = 0;  // as the cron last saw it
   std::atomic<uint64_t> next_client_id_{1};

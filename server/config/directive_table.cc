@@ -24,13 +24,13 @@ constexpr Directive kRows[] = {
     Number<&Config::acllog_max_len>("acllog-max-len", 0, kLongMax, "128").With(kNotYet),
     Number<&Config::active_defrag_cycle_max>("active-defrag-cycle-max", 1, 99, "25")
         .With(kNotYet)
-        .Then(ApplyHook::kDatabaseMemory),
+        .Then(ApplyHook::kDefragment),
     Number<&Config::active_defrag_cycle_min>("active-defrag-cycle-min", 1, 99, "1")
         .With(kNotYet)
-        .Then(ApplyHook::kDatabaseMemory),
+        .Then(ApplyHook::kDefragment),
     Number<&Config::active_defrag_cycle_us>("active-defrag-cycle-us", 0, 100000, "500")
         .With(kNotYet)
-        .Then(ApplyHook::kDatabaseMemory),
+        .Then(ApplyHook::kDefragment),
     Memory<&Config::active_defrag_ignore_bytes>("active-defrag-ignore-bytes", 1, kLongMax,
                                                 "104857600")
         .With(kNotYet),
@@ -41,11 +41,9 @@ constexpr Directive kRows[] = {
         .With(kNotYet),
     Number<&Config::active_defrag_threshold_upper>("active-defrag-threshold-upper", 0, 1000, "100")
         .With(kNotYet)
-        .Then(ApplyHook::kDatabaseMemory),
+        .Then(ApplyHook::kDefragment),
     Number<&Config::active_expire_effort>("active-expire-effort", 1, 10, "1"),
-    Switch<&Config::activedefrag>("activedefrag", "no")
-        .With(kNotYet)
-        .Then(ApplyHook::kDatabaseMemory),
+    Switch<&Config::activedefrag>("activedefrag", "no").With(kNotYet).Then(ApplyHook::kDefragment),
     Switch<&Config::activerehashing>("activerehashing", "yes"),
     Switch<&Config::always_show_logo>("always-show-logo", "no").With(kImmutable),
     Switch<&Config::aof_disable_auto_gc>("aof-disable-auto-gc", "no").With(kHidden | kNotYet),

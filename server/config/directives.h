@@ -38,7 +38,8 @@ enum class ApplyHook : uint8_t {
   kOomScoreAdj,     // oom-score-adj and its values
   kCrashLog,        // crash-log-enabled
   kHz,              // hz
-  kDatabaseMemory,  // jemalloc-bg-thread, active-defrag-*
+  kDatabaseMemory,  // jemalloc-bg-thread
+  kDefragment,      // activedefrag, active-defrag-*
   kAppendOnly,      // appendonly
   kAppendFsync,     // appendfsync
   kReplicas,        // min-replicas-*, repl-backlog-size
