@@ -93,6 +93,7 @@ class Client : public Connection {
   Counter commands;
   Counter unread_bytes;     // of requests received and not yet executed
   Counter unread_capacity;  // of the memory that holds them
+  Counter argument_bytes;   // of a suspended command, copied
   Counter unsent_bytes;     // of replies
   Counter unsent_memory;
 

@@ -5,6 +5,7 @@
 
 #include "server/client.h"
 #include "server/command_table.h"
+#include "server/worker_limits.h"
 
 namespace alai {
 namespace {
@@ -52,8 +53,14 @@ std::string DescribeClient(const Client& client, UnixMillis now) {
   const CommandInfo* command = client.last_command.load(std::memory_order_relaxed);
   const uint64_t unread = client.unread_bytes.Get();
   const uint64_t capacity = std::max(client.unread_capacity.Get(), unread);
+  const uint64_t arguments = client.argument_bytes.Get();
   const uint64_t unsent = client.unsent_bytes.Get();
   const uint64_t unsent_memory = client.unsent_memory.Get();
+  // In Redis's terms the first chunk is the client's own buffer and the others are a list, of which
+  // client-output-buffer-limit takes account.
+  const uint64_t own = std::min<uint64_t>(unsent, kUnlimitedOutputBytes);
+  const uint64_t own_memory = std::min<uint64_t>(unsent_memory, kUnlimitedOutputBytes);
+  const uint64_t listed = unsent - own;
   Line line;
   line.Add("id", client.id());
   line.Add("addr", client.address);
@@ -70,14 +77,14 @@ std::string DescribeClient(const Client& client, UnixMillis now) {
   line.Add("multi", -1);
   line.Add("qbuf", unread);
   line.Add("qbuf-free", capacity - unread);
-  line.Add("argv-mem", 0);  // arguments are read where they arrived
+  line.Add("argv-mem", arguments);  // else they are read where they arrived
   line.Add("multi-mem", 0);
-  line.Add("rbs", unsent_memory);
-  line.Add("rbp", unsent_memory);
-  line.Add("obl", 0);
-  line.Add("oll", unsent == 0 ? 0 : 1);
-  line.Add("omem", unsent_memory);
-  line.Add("tot-mem", sizeof(Client) + capacity + unsent_memory);
+  line.Add("rbs", own_memory);
+  line.Add("rbp", own);
+  line.Add("obl", own);
+  line.Add("oll", (listed + kUnlimitedOutputBytes - 1) / kUnlimitedOutputBytes);
+  line.Add("omem", listed);
+  line.Add("tot-mem", sizeof(Client) + capacity + arguments + unsent_memory);
   line.Add("events", unsent == 0 ? "r" : "rw");
   line.Add("cmd", command == nullptr ? std::string_view("NULL") : command->full_name);
   line.Add("user", "default");

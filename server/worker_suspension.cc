@@ -29,6 +29,7 @@ void Worker::BeginSuspension(Client& client, std::unique_ptr<Suspended> suspende
 
 std::unique_ptr<Suspended> Worker::EndSuspension(Client& client) {
   SetDeadline(client, INT64_MAX);
+  client.argument_bytes.Set(0);
   if (client.suspended_->blocks) {
     client.Clear(kClientBlocked);
     stats_.blocked_clients.Sub();
@@ -83,6 +84,9 @@ void Worker::SuspendRest(Client& client, const RequestBatch::Request& request) {
   suspended->command = request.command;
   const Arguments argv = batch_.arguments(request);
   suspended->arguments.assign(argv.begin(), argv.end());
+  size_t argument_bytes = 0;
+  for (const std::string_view argument : argv) argument_bytes += argument.size();
+  client.argument_bytes.Set(argument_bytes);
   suspended->request_bytes = request.bytes;
   suspended->nanos = dispatcher_.suspended_nanos();
   const Suspension::Next first = suspended->rest->first;

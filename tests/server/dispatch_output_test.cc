@@ -1,4 +1,5 @@
 // From replies to the socket: slow readers, limits, large values.
+#include <cstring>
 #include <string>
 
 #include "server/client.h"
@@ -56,6 +57,43 @@ TEST_CASE("The replies to a pipeline that is closed half-way are sent") {
   }
   CHECK(client.Ask(pipeline + Request({"QUIT"}) + Request({"PING"})) == expected + "+OK\r\n");
   CHECK(client.closed());
+}
+
+TEST_CASE("CLIENT LIST shows what a peer has not taken") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const auto other = fixture.Connect();
+  const auto shown = [&](std::string_view name) {
+    const std::string list = other.Ask("CLIENT LIST ID " + std::to_string(client.id()) + "\r\n");
+    const size_t at = list.find(" " + std::string(name) + "=");
+    REQUIRE(at != std::string::npos);
+    return std::stoul(list.substr(at + name.size() + 2));
+  };
+  client.Ask(Request({"SET", "small", std::string(1000, 'v')}));
+  client.Ask(Request({"SET", "large", std::string(50'000, 'v')}));
+  const size_t idle = shown("tot-mem");
+  for (const char* const name : {"qbuf", "qbuf-free", "argv-mem", "rbs", "obl", "oll", "omem"}) {
+    CHECK(shown(name) == 0);
+  }
+  client.SetWindow(0);
+  client.Ask(Request({"GET", "small"}));
+  CHECK(shown("obl") == 1009);
+  CHECK(shown("oll") == 0);
+  CHECK(shown("omem") == 0);
+  CHECK(shown("tot-mem") > idle + 1009);
+  client.Ask(Request({"GET", "large"}));
+  CHECK(shown("obl") == 16'384);
+  CHECK(shown("omem") == 1009 + 50'010 - 16'384);
+  CHECK(shown("oll") == 3);
+  client.SetWindow(SIZE_MAX);
+  fixture.local().RunUntilIdle();
+  // The part of a request that has come is kept for the client, and nothing else.
+  client.Ask("*2\r\n$3\r\nGET\r\n$100\r\nabc");
+  CHECK(shown("qbuf") + shown("qbuf-free") >= 3);
+  CHECK(shown("omem") == 0);
+  CHECK(shown("tot-cmds") == 4);
+  client.Ask(std::string(97, 'x') + "\r\nWAIT 1 0\r\n");
+  CHECK(shown("argv-mem") == std::strlen("WAIT10"));
 }
 
 TEST_CASE("A large value reaches a peer that takes it in small pieces") {
