@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <future>
 #include <mutex>
+#include <utility>
 
 #include "engine/base/log.h"
 #include "engine/store.h"
@@ -97,6 +98,7 @@ struct Frontend::Parts {
   asio::signal_set signals;
   asio::steady_timer cron;
   std::vector<std::shared_ptr<Door>> doors;
+  bool interrupted = false;  // by SIGINT, once
   Maintenance maintenance;
 
   mutable std::mutex mutex;  // guards what INFO asks for
@@ -180,7 +182,7 @@ void Frontend::Parts::WaitForSignal() {
   signals.async_wait([this](const ErrorCode& error, int signal) {
     if (error) return;
     const bool interrupt = signal == SIGINT;
-    if (server.shutdown_requested() && interrupt) {
+    if (interrupt && std::exchange(interrupted, true)) {
       Log(LogLevel::kWarning, "You insist... exiting now.");
       std::_Exit(1);
     }

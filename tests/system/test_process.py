@@ -32,6 +32,15 @@ class Endings(ServerCase):
                 server.log(), r"(?s)# User requested shutdown.*# .* is now ready to exit, bye bye"
             )
 
+    def test_an_interrupt_while_it_ends_already(self):
+        """Only a second interrupt ends it in disorder."""
+        for _ in range(20):
+            server = self.start()
+            client = self.connect(server)
+            client.send(wire.encode([b"SHUTDOWN", b"NOSAVE"]))
+            server.process.send_signal(signal.SIGINT)
+            self.assertEqual(server.process.wait(10), 0, msg=server.log_tail())
+
     def test_sigterm_under_load(self):
         server = self.start()
         clients = [server.connect() for _ in range(20)]
