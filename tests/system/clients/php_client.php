@@ -102,6 +102,42 @@ $large = str_repeat("0123456789\r\n\x00", 1000000);
 check($r->set('large', $large), true, 'set large');
 check($r->get('large') === $large, true, 'get large');
 
+// Sessions, which many applications keep here.
+ini_set('session.save_handler', 'redis');
+ini_set('session.save_path', "tcp://127.0.0.1:$port?database=4&prefix=sess:");
+ini_set('session.use_cookies', '0');
+ini_set('session.cache_limiter', '');
+foreach ([false, true] as $locking) {
+    ini_set('redis.session.locking_enabled', $locking ? '1' : '0');
+    $id = $locking ? 'locked' : 'plain';
+    session_id($id);
+    check(session_start(), true, 'session start');
+    $_SESSION = ['user' => 'alice', 'visits' => 1];
+    check(session_write_close(), true, 'session write');
+    check($r->select(4), true, 'select');
+    check($r->ttl("sess:$id") > 0, true, 'session ttl');
+    $_SESSION = [];
+    session_id($id);
+    check(session_start(), true, 'session start again');
+    check($_SESSION, ['user' => 'alice', 'visits' => 1], 'session data');
+    check(session_destroy(), true, 'session destroy');
+    check($r->exists("sess:$id"), 0, 'session gone');
+}
+check($r->select(0), true, 'select');
+
+check($r->config('SET', 'requirepass', 'secret'), true, 'set password');
+$member = new Redis();
+check($member->connect('127.0.0.1', $port), true, 'connect');
+try {
+    $member->get('k');
+    check('an answer', 'NOAUTH', 'no password');
+} catch (RedisException $e) {
+    check(strncmp($e->getMessage(), 'NOAUTH', 6), 0, 'no password');
+}
+check($member->auth('secret'), true, 'auth');
+check($member->auth(['default', 'secret']), true, 'auth with name');
+check($r->config('SET', 'requirepass', ''), true, 'take password back');
+
 $persistent = new Redis();
 check($persistent->pconnect('127.0.0.1', $port), true, 'pconnect');
 check($persistent->ping(), true, 'ping');

@@ -3,10 +3,13 @@
 Prints "ok" when everything was as it should be.
 """
 
+import asyncio
 import sys
+import threading
 import time
 
 import redis
+import redis.asyncio
 
 PORT = int(sys.argv[1])
 
@@ -173,6 +176,66 @@ def pools(_):
     pool.disconnect()
 
 
+def passwords(r):
+    r.config_set("requirepass", "p@ss word")
+    try:
+        assert connect(password="p@ss word").ping() is True
+        assert connect(username="default", password="p@ss word").get("none") is None
+        url = f"redis://:p%40ss%20word@127.0.0.1:{PORT}/5"
+        assert str(redis.from_url(url).client_info()["db"]) == "5"
+        for wrong, kind in ((None, redis.AuthenticationError), ("x", redis.ResponseError)):
+            try:
+                connect(password=wrong).ping()
+                raise AssertionError("no error")
+            except kind:
+                pass
+    finally:
+        r.config_set("requirepass", "")
+
+
+def hangs(r):
+    """A server that does not answer in time: the client gives up and gets along afterwards."""
+    impatient = connect(socket_timeout=0.2)
+    impatient.set("k", "v")
+    sleeper = threading.Thread(target=lambda: connect().execute_command("DEBUG", "SLEEP", "1"))
+    sleeper.start()
+    time.sleep(0.1)
+    try:
+        impatient.get("k")
+        raise AssertionError("no time-out")
+    except redis.TimeoutError:
+        pass
+    sleeper.join()
+    assert impatient.get("k") == b"v"
+
+
+def threads(r):
+    def count():
+        for _ in range(500):
+            r.incr("shared")
+
+    running = [threading.Thread(target=count) for _ in range(8)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert r.get("shared") == b"4000"
+
+
+def coroutines(_):
+    async def run():
+        r = redis.asyncio.Redis(port=PORT)
+        await asyncio.gather(*(r.set(f"async:{i}", i) for i in range(200)))
+        values = await asyncio.gather(*(r.get(f"async:{i}") for i in range(200)))
+        assert values == [b"%d" % i for i in range(200)]
+        found = [key async for key in r.scan_iter("async:*")]
+        assert len(set(found)) == 200
+        await r.close()
+        await r.connection_pool.disconnect()
+
+    asyncio.run(run())
+
+
 def texts(_):
     r = connect(decode_responses=True)
     r.set("u", "\u00e9")
@@ -191,6 +254,10 @@ def main():
         reconnects,
         monitors,
         pools,
+        passwords,
+        hangs,
+        threads,
+        coroutines,
         texts,
     ):
         r.flushall()
