@@ -42,9 +42,9 @@ constexpr Directive kRows[] = {
     Number<&Config::active_defrag_threshold_upper>("active-defrag-threshold-upper", 0, 1000, "100")
         .With(kNotYet)
         .Then(ApplyHook::kDefragment),
-    Number<&Config::active_expire_effort>("active-expire-effort", 1, 10, "1"),
+    Number<&Config::active_expire_effort>("active-expire-effort", 1, 10, "1").With(kNotYet),
     Switch<&Config::activedefrag>("activedefrag", "no").With(kNotYet).Then(ApplyHook::kDefragment),
-    Switch<&Config::activerehashing>("activerehashing", "yes"),
+    Switch<&Config::activerehashing>("activerehashing", "yes").With(kNotYet),
     Switch<&Config::always_show_logo>("always-show-logo", "no").With(kImmutable),
     Switch<&Config::aof_disable_auto_gc>("aof-disable-auto-gc", "no").With(kHidden | kNotYet),
     Memory<&Config::aof_load_corrupt_tail_max_size>("aof-load-corrupt-tail-max-size", 0, kIntMax,
@@ -80,7 +80,8 @@ constexpr Directive kRows[] = {
     Text<&Config::bind_source_addr>("bind-source-addr", "").With(kNotYet),
     Text<&Config::bio_cpulist>("bio_cpulist", "").Alias("bio-cpulist").With(kImmutable | kNotYet),
     Number<&Config::busy_reply_threshold>("busy-reply-threshold", 0, kLongMax, "5000")
-        .Alias("lua-time-limit"),
+        .Alias("lua-time-limit")
+        .With(kNotYet),
     Special("client-output-buffer-limit", kOutputBufferLimitSpecial,
             "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60")
         .With(kMultiArg),
@@ -176,7 +177,7 @@ constexpr Directive kRows[] = {
     Number<&Config::commandlog_request_larger_than>("commandlog-request-larger-than", -1, kLongMax,
                                                     "1048576"),
     Switch<&Config::crash_log_enabled>("crash-log-enabled", "yes").Then(ApplyHook::kCrashLog),
-    Switch<&Config::crash_memcheck_enabled>("crash-memcheck-enabled", "yes"),
+    Switch<&Config::crash_memcheck_enabled>("crash-memcheck-enabled", "yes").With(kNotYet),
     Switch<&Config::daemonize>("daemonize", "no").With(kImmutable),
     Number<&Config::databases>("databases", 1, kIntMax, "16").With(kImmutable),
     Text<&Config::dbfilename>("dbfilename", "dump.rdb", CheckDbFilename).With(kGuarded | kNotYet),
@@ -184,7 +185,7 @@ constexpr Directive kRows[] = {
     Switch<&Config::disable_thp>("disable-thp", "yes").With(kImmutable),
     Switch<&Config::dual_channel_replication_enabled>("dual-channel-replication-enabled", "no")
         .With(kNotYet),
-    Switch<&Config::dynamic_hz>("dynamic-hz", "yes"),
+    Switch<&Config::dynamic_hz>("dynamic-hz", "yes").With(kNotYet),
     Choice<&Config::enable_debug_command>("enable-debug-command", kProtectedActionNames, "no")
         .With(kImmutable),
     Choice<&Config::enable_module_command>("enable-module-command", kProtectedActionNames, "no")
@@ -193,7 +194,8 @@ constexpr Directive kRows[] = {
                                               "no")
         .With(kImmutable),
     Number<&Config::events_per_io_thread>("events-per-io-thread", 0, kIntMax, "2").With(kHidden),
-    Switch<&Config::extended_redis_compatibility>("extended-redis-compatibility", "no"),
+    Switch<&Config::extended_redis_compatibility>("extended-redis-compatibility", "no")
+        .With(kNotYet),
     Number<&Config::hash_max_listpack_entries>("hash-max-listpack-entries", 0, kLongMax, "512")
         .Alias("hash-max-ziplist-entries")
         .With(kNotYet),
@@ -205,12 +207,12 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kCrashLog),
     Memory<&Config::hll_sparse_max_bytes>("hll-sparse-max-bytes", 0, kLongMax, "3000")
         .With(kNotYet),
-    Hz(),
+    Hz().With(kNotYet),
     Text<&Config::ignore_warnings>("ignore-warnings", ""),
     Switch<&Config::import_mode>("import-mode", "no").With(kNotYet),
     Number<&Config::io_threads>("io-threads", 1, kWorkersMax, "1").With(kImmutable),
     Switch<&Config::io_threads_always_active>("io-threads-always-active", "no").With(kHidden),
-    Switch<&Config::io_threads_do_reads>("io-threads-do-reads", "no").With(kImmutable),
+    Switch<&Config::io_threads_do_reads>("io-threads-do-reads", "no").With(kImmutable | kNotYet),
     Switch<&Config::jemalloc_bg_thread>("jemalloc-bg-thread", "yes")
         .Then(ApplyHook::kDatabaseMemory),
     Number<&Config::key_load_delay>("key-load-delay", kIntMin, kIntMax, "0")
@@ -220,10 +222,10 @@ constexpr Directive kRows[] = {
     Switch<&Config::latency_tracking>("latency-tracking", "yes"),
     Special("latency-tracking-info-percentiles", kLatencyPercentilesSpecial, "50 99 99.9")
         .With(kMultiArg),
-    Switch<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction", "yes"),
-    Switch<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire", "yes"),
-    Switch<&Config::lazyfree_lazy_server_del>("lazyfree-lazy-server-del", "yes"),
-    Switch<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del", "yes"),
+    Switch<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction", "yes").With(kNotYet),
+    Switch<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire", "yes").With(kNotYet),
+    Switch<&Config::lazyfree_lazy_server_del>("lazyfree-lazy-server-del", "yes").With(kNotYet),
+    Switch<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del", "yes").With(kNotYet),
     Switch<&Config::lazyfree_lazy_user_flush>("lazyfree-lazy-user-flush", "yes"),
     Number<&Config::lfu_decay_time>("lfu-decay-time", 0, kIntMax, "1").Then(ApplyHook::kMaxmemory),
     Number<&Config::lfu_log_factor>("lfu-log-factor", 0, kIntMax, "10").Then(ApplyHook::kMaxmemory),
@@ -243,7 +245,7 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kLogFormat),
     Text<&Config::logfile>("logfile", "").With(kImmutable),
     Choice<&Config::loglevel>("loglevel", kVerbosityNames, "notice").Then(ApplyHook::kLogLevel),
-    Number<&Config::lookahead>("lookahead", 1, kIntMax, "16"),
+    Number<&Config::lookahead>("lookahead", 1, kIntMax, "16").With(kNotYet),
     Switch<&Config::lua_enable_insecure_api>("lua-enable-insecure-api", "no")
         .Alias("lua-enable-deprecated-api")
         .With(kGuarded | kHidden | kNotYet),
@@ -297,7 +299,7 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kOomScoreAdj),
     Text<&Config::pidfile>("pidfile", "").With(kImmutable),
     Number<&Config::port>("port", 0, kPortMax, "6379").Then(ApplyHook::kListeners),
-    Number<&Config::prefetch_batch_max_size>("prefetch-batch-max-size", 0, 128, "16"),
+    Number<&Config::prefetch_batch_max_size>("prefetch-batch-max-size", 0, 128, "16").With(kNotYet),
     Text<&Config::proc_title_template>("proc-title-template", "{title} {listen-addr} {server-mode}",
                                        CheckProcTitleTemplate)
         .Then(ApplyHook::kProcTitle),
@@ -385,7 +387,7 @@ constexpr Directive kRows[] = {
     Switch<&Config::set_proc_title>("set-proc-title", "yes").With(kImmutable),
     ShutdownOn<&Config::shutdown_on_sigint>("shutdown-on-sigint"),
     ShutdownOn<&Config::shutdown_on_sigterm>("shutdown-on-sigterm"),
-    Number<&Config::shutdown_timeout>("shutdown-timeout", 0, kIntMax, "10"),
+    Number<&Config::shutdown_timeout>("shutdown-timeout", 0, kIntMax, "10").With(kNotYet),
     Memory<&Config::slot_migration_max_failover_repl_bytes>(
         "slot-migration-max-failover-repl-bytes", 0, kLongMax, "0")
         .With(kNotYet),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import resource
 import socket
@@ -10,10 +11,11 @@ import struct
 import subprocess
 import sys
 import time
+import unittest
 from pathlib import Path
 
 import wire
-from server_case import HealthyClient, ServerCase, allow_open_files, binary, wait_until
+from server_case import HealthyClient, ServerCase, allow_open_files, binary, is_stock, wait_until
 
 MEGABYTE = 1 << 20
 LINGER_RESET = struct.pack("ii", 1, 0)
@@ -247,6 +249,16 @@ class UnixSockets(ServerCase):
         self.run_program("redis-benchmark", "-s", path, "-q", "-t", "set,get", "-n", "2000")
         self.assertEqual(server.end(), 0)
         self.assertFalse(os.path.exists(path))
+
+    @unittest.skipIf(is_stock() or os.geteuid() != 0, "of our own server only, and for root")
+    def test_group(self):
+        path = f"/tmp/alai-{os.getpid()}-group.sock"
+        self.start(
+            *("--unixsocket", path, "--unixsocketperm", "770", "--unixsocketgroup", "nogroup")
+        )
+        status = os.stat(path)
+        self.assertEqual(stat.S_IMODE(status.st_mode), 0o770)
+        self.assertEqual(status.st_gid, grp.getgrnam("nogroup").gr_gid)
 
     def test_a_socket_left_behind_is_replaced(self):
         path = f"/tmp/alai-{os.getpid()}-old.sock"

@@ -77,6 +77,28 @@ class CrashReport(ProcessCase):
         self.assertEqual(process.wait(20), -how)
         return log.read_text()
 
+    @own
+    def test_settings_hold_at_once(self):
+        for name, value, expected in (
+            ("hide-user-data-from-log", "no", "argv[1]: ASSERT"),
+            ("crash-log-enabled", "no", None),
+        ):
+            log = self.folder / f"{name}.log"
+            port = live_server.free_port()
+            process = self.spawn(
+                *("--port", str(port), "--save", "", "--logfile", str(log)),
+                *("--enable-debug-command", "yes"),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+            )
+            connection = self.await_port(port)
+            self.assertEqual(connection.call("CONFIG", "SET", name, value), wire.Status(b"OK"))
+            connection.send(wire.encode([b"DEBUG", b"ASSERT"]))
+            self.assertEqual(process.wait(20), -signal.SIGABRT)
+            if expected is None:
+                self.assertNotIn("BUG REPORT", log.read_text())
+            else:
+                self.assertIn(expected, log.read_text())
+
     def test_it_goes_to_the_log_file(self):
         log = self.folder / "x.log"
         self.assertNotIn("BUG REPORT", self.crashed(signal.SIGSEGV, "--logfile", str(log)))
