@@ -236,7 +236,8 @@ std::optional<Cache::Millis> Cache::Ttl(std::string_view key, int database) {
   return impl_->Read(database, key, [](Db& db, KeyView k) -> std::optional<Millis> {
     const Record* record = db.Find(k, Lookup::kPeek);
     if (record == nullptr) return std::nullopt;
-    const UnixMillis deadline = record->deadline();
+    const UnixMillis deadline = keys::DeadlineOf(db, *record);
+    if (deadline == 0) return std::nullopt;
     return deadline == kNoDeadline ? Millis::max() : Millis(deadline - db.now());
   });
 }

@@ -116,6 +116,11 @@ bool Expire(Db& db, KeyView key, UnixMillis deadline, uint8_t conditions) {
   return true;
 }
 
+UnixMillis DeadlineOf(const Db& db, const Record& record) {
+  const UnixMillis deadline = record.deadline();
+  return deadline > db.now() ? deadline : 0;
+}
+
 bool PersistRecord(Db& db, KeyView key, Record* record) {
   if (!record->has_deadline()) return false;
   db.SetDeadline(key, record, kNoDeadline);

@@ -43,7 +43,10 @@ enum ExpireCondition : uint8_t {
 // Sets a deadline; one that has passed removes the key. False: there is no such key, or
 // `conditions` said no.
 bool Expire(Db& db, KeyView key, UnixMillis deadline, uint8_t conditions);
-// The same without conditions, for a record that was found already. The record is no longer valid.
+// When a record that Db::Find() has just returned ends, kNoDeadline if never. 0 when its time has come
+// since: a writer whose clock is behind may have given it a deadline that is past for this reader.
+UnixMillis DeadlineOf(const Db& db, const Record& record);
+// Expire() without conditions, for a record that was found already. The record is no longer valid.
 void ExpireRecord(Db& db, KeyView key, Record* record, UnixMillis deadline);
 
 // Takes the deadline away. False: there is no such key or it has none.

@@ -75,7 +75,8 @@ enum class Origin : uint8_t { kNow, kEpoch };
 void ReplyLifetime(Call& call, Origin origin, Precision precision) {
   const Record* record = keys::Inspect(call.db(), call.Key(call.argv()[1]));
   if (record == nullptr) return call.reply().Integer(-2);
-  UnixMillis deadline = record->deadline();
+  UnixMillis deadline = keys::DeadlineOf(call.db(), *record);
+  if (deadline == 0) return call.reply().Integer(-2);
   if (deadline == kNoDeadline) return call.reply().Integer(-1);
   if (deadline == keys::kDeadlineMax) deadline = INT64_MAX;
   const int64_t millis = origin == Origin::kEpoch ? deadline : deadline - call.now();
