@@ -55,7 +55,7 @@ class CrashReport(ProcessCase):
                     report = self.report_of(way, how, log, redact)
                     trace = report.split("STACK TRACE")[1].split("------ REGISTERS")[0]
                     self.assertRegex(trace, rf"(?m)^_Z\S*{function}\S*\+0x[0-9a-f]{{4}} \[0x")
-                    self.assertRegex(trace, r"(?m)^_Z\S*6Worker3Run")
+                    self.assertRegex(trace, r"(?m)^_Z\S*(6Worker3Run|6Server3Run)")
                     if reason is not None:
                         self.assertRegex(report, rf"Assertion failed: \S+\.cc:\d+ .*{reason}")
                         self.assertIn("=== ASSERTION FAILED ===", self.out())

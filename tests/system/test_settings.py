@@ -132,12 +132,54 @@ class Changes(ProcessCase):
         self.set("client-output-buffer-limit", "normal 0 0 0")
         self.assertEqual(len(self.admin.call("GET", "k")), 2 * MEGABYTE)
 
+    def test_no_port_for_a_while(self):
+        self.set("port", 0)
+        with self.assertRaises(OSError):
+            wire.Connection(self.server.address)
+        self.assertEqual(self.admin.call("PING"), PONG)
+        self.set("port", self.server.port)
+        self.assertEqual(self.connect(self.server).call("PING"), PONG)
+
     def test_maxmemory_policy(self):
         self.admin.call("SET", "k", "v")
         self.assertIsInstance(self.admin.call("OBJECT", "FREQ", "k"), wire.Error)
         self.set("maxmemory-policy", "allkeys-lfu")
         self.assertIsInstance(self.admin.call("OBJECT", "FREQ", "k"), int)
         self.assertEqual(self.info(self.server, "memory")["maxmemory_policy"], "allkeys-lfu")
+
+    def frequency_after_reads(self, key: str) -> int:
+        self.admin.call("SET", key, "v")
+        for _ in range(100):
+            self.admin.call("GET", key)
+        return self.admin.call("OBJECT", "FREQ", key)
+
+    def test_lfu(self):
+        self.set("maxmemory-policy", "allkeys-lfu", "lfu-log-factor", 0)
+        self.assertGreater(self.frequency_after_reads("counts-every-read"), 95)
+        self.set("lfu-log-factor", 2_000_000_000)
+        self.assertLess(self.frequency_after_reads("counts-hardly-any"), 15)
+
+    def test_oom_score(self):
+        score = Path(f"/proc/{self.server.pid}/oom_score_adj")
+        before = int(score.read_text())
+        self.set("oom-score-adj", "relative", "oom-score-adj-values", "7 200 800")
+        self.assertEqual(int(score.read_text()), min(before + 7, 1000))
+
+    def test_command_log(self):
+        if is_stock():
+            self.skipTest("of newer servers")
+        self.set("commandlog-request-larger-than", 1000, "commandlog-large-request-max-len", 2)
+        for _ in range(4):
+            self.admin.call("ECHO", "x" * 2000)
+        self.assertEqual(self.admin.call("COMMANDLOG", "LEN", "large-request"), 2)
+        self.set("commandlog-reply-larger-than", -1)
+        self.admin.call("COMMANDLOG", "RESET", "large-reply")
+        self.admin.call("SET", "k", "x" * (2 * MEGABYTE))
+        self.admin.call("GET", "k")
+        self.assertEqual(self.admin.call("COMMANDLOG", "LEN", "large-reply"), 0)
+        self.set("commandlog-reply-larger-than", 1000)
+        self.admin.call("GET", "k")
+        self.assertEqual(self.admin.call("COMMANDLOG", "LEN", "large-reply"), 1)
 
     def test_maxmemory_below_what_is_used(self):
         self.set("maxmemory", "100gb")
