@@ -1,5 +1,9 @@
 #include "server/current_command.h"
 
+#include <span>
+#include <string>
+#include <string_view>
+
 #include "server/client.h"
 #include "server/dispatcher.h"
 #include "server/process/crash_report.h"
@@ -9,13 +13,26 @@ namespace {
 
 thread_local const Dispatcher* dispatcher_of_this_thread = nullptr;
 
+template <class Text>
+void WriteArguments(CrashWriter& out, std::span<const Text> arguments, bool redact) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    out.Text("argv[").Decimal(static_cast<int64_t>(i)).Text("]: ");
+    if (redact && i > 0) {
+      out.Decimal(static_cast<int64_t>(arguments[i].size())).Text(" bytes\n");
+    } else {
+      out.Escaped(arguments[i]).Text("\n");
+    }
+  }
+}
+
 }  // namespace
 
 void AnnounceDispatcher(const Dispatcher* dispatcher) { dispatcher_of_this_thread = dispatcher; }
 
 void WriteCurrentCommand(CrashWriter& out, bool redact) {
   const Dispatcher* dispatcher = dispatcher_of_this_thread;
-  if (dispatcher == nullptr || dispatcher->executing().empty()) {
+  if (dispatcher == nullptr ||
+      (dispatcher->executing().empty() && dispatcher->resuming().empty())) {
     out.Text("none\n");
     return;
   }
@@ -24,16 +41,8 @@ void WriteCurrentCommand(CrashWriter& out, bool redact) {
     out.Text("client: id=").Decimal(static_cast<int64_t>(client->id()));
     out.Text(" db=").Decimal(client->db_index()).Text("\n");
   }
-  size_t index = 0;
-  for (const std::string_view argument : dispatcher->executing()) {
-    out.Text("argv[").Decimal(static_cast<int64_t>(index)).Text("]: ");
-    if (redact && index > 0) {
-      out.Decimal(static_cast<int64_t>(argument.size())).Text(" bytes\n");
-    } else {
-      out.Escaped(argument).Text("\n");
-    }
-    ++index;
-  }
+  WriteArguments(out, dispatcher->executing(), redact);
+  WriteArguments(out, dispatcher->resuming(), redact);
 }
 
 }  // namespace alai

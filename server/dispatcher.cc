@@ -445,11 +445,13 @@ Suspension::Next Dispatcher::Resume(Client& client, Suspended& suspended, bool t
   Call call(frame_, *suspended.command, {}, {},
             Db(store_, thread_, tally_, client.db_index(), Access::kOptimistic, worker_.now()));
   Suspension::Next next = Suspension::Next::kDone;
+  resuming_ = suspended.arguments;
   if (timed_out) {
     suspended.rest->TimedOut(call);
   } else {
     next = suspended.rest->Resume(call);
   }
+  resuming_ = {};
   CommitTally();
   last_ticks_ = Ticks::Now();
   suspended.nanos += Ticks::ToNanos(last_ticks_ - began_ticks_);

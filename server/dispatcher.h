@@ -89,9 +89,10 @@ class Dispatcher {
   std::unique_ptr<LockTicket> TakeTicket();
 
   ReplyWriter& reply() { return reply_; }
-  // For the crash report: the request that is running, and whose it is. Nothing and nullptr between
-  // requests.
+  // For the crash report: the request that is running, or the suspended one that goes on, and whose it
+  // is. Nothing and nullptr between requests.
   std::span<const std::string_view> executing() const;
+  std::span<const std::string> resuming() const { return resuming_; }
   const Client* client() const { return frame_.client; }
   // Which commands wait because of CLIENT PAUSE.
   void set_pause(PauseKind kind) {
@@ -198,6 +199,7 @@ class Dispatcher {
     const RequestBatch::Request* request = nullptr;
     const std::string_view* arguments = nullptr;
   } executing_;
+  std::span<const std::string> resuming_;
   UnixMillis last_http_warning_ms_ = 0;
   size_t size_before_ = 0;  // of the reply buffer, when the present command began
   Tally tally_;

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
+import re
 import resource
 import signal
+import time
 import unittest
 from pathlib import Path
 
@@ -78,6 +82,33 @@ class CrashReport(ProcessCase):
         return log.read_text()
 
     @own
+    def test_a_command_that_goes_on_over_many_turns(self):
+        """The signal may meet the worker between two turns, so a few servers have to die."""
+        for _ in range(10):
+            report = self.report_during_keys()
+            command = report.split("------ CURRENT COMMAND ------")[1]
+            if re.search(r"client: id=\d+ db=0\nargv\[0\]: KEYS\nargv\[1\]: 8 bytes\n", command):
+                return
+        self.fail(report)
+
+    def report_during_keys(self) -> str:
+        log = self.folder / "keys.log"
+        log.unlink(missing_ok=True)
+        port = live_server.free_port()
+        process = self.spawn(
+            *("--port", str(port), "--save", "", "--io-threads", "1", "--logfile", str(log)),
+            *("--enable-debug-command", "yes"),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+        )
+        connection = self.await_port(port)
+        connection.call("DEBUG", "POPULATE", 200_000)
+        connection.send(wire.encode([b"KEYS", b"*nothing"]) * 100)
+        time.sleep(0.05)
+        self.assertEqual(send_to_thread(process.pid, "alai-0", signal.SIGSEGV), 0)
+        self.assertEqual(process.wait(20), -signal.SIGSEGV)
+        return log.read_text()
+
+    @own
     def test_settings_hold_at_once(self):
         for name, value, expected in (
             ("hide-user-data-from-log", "no", "argv[1]: ASSERT"),
@@ -107,6 +138,15 @@ class CrashReport(ProcessCase):
     def test_it_can_be_turned_off(self):
         report = self.crashed(signal.SIGSEGV, "--crash-log-enabled", "no")
         self.assertNotIn("BUG REPORT", report)
+
+
+def send_to_thread(pid: int, name: str, signal_number: int) -> int:
+    """Sends a signal to the thread of this name; gives what the kernel says."""
+    tgkill = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == name:
+            return ctypes.CDLL(None).syscall(tgkill, pid, int(task.name), int(signal_number))
+    raise AssertionError(f"no thread {name}")
 
 
 if __name__ == "__main__":
