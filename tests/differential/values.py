@@ -218,6 +218,9 @@ class Values:
         return b"%d" % (ABSOLUTE_BASE_S * 1000 + self.random.randint(0, 8) * 500)
 
     def bad_time(self) -> bytes:
+        # The last two are too many seconds but not too many milliseconds; as those, no two may be so
+        # close to each other that GT and LT depend on when a command arrives.
+        apart = self.random.randint(0, 1_000_000_000)
         return self.choice(
             (
                 b"0",
@@ -227,9 +230,9 @@ class Values:
                 b"1.5",
                 b"9223372036854775807",
                 b"-9223372036854775808",
-                b"9223372036854775",
                 b"9223372036854775808",
-                b"92233720368547758",
+                b"%d" % (9223372036854775 - apart),
+                b"%d" % (92233720368547758 - apart),
             )
         )
 
