@@ -293,6 +293,38 @@ TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are kept, found, expired 
   CHECK(store_.KeyCount(0) == 0);
 }
 
+TEST_CASE_METHOD(StoreFixture,
+                 "a hundred thousand equal hashes neither end the table nor each other") {
+  constexpr uint64_t kKeys = 100'000;
+  constexpr uint64_t kHash = 0x1234'5678'9abc'def0;
+  Shard& shard = store_.shard(store_.ShardIndex(kHash));
+  Table& table = shard.MakeTable(0);
+  // A Put would look each of them up among all that came before it.
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const std::string key = Key(i);
+    const UnixMillis deadline = i % 2 == 0 ? clock_.WallMillis() + 100 : kNoDeadline;
+    Record* record = Record::Create({.key = key, .deadline = deadline, .value = key});
+    shard.Insert(thread_, table, {key, kHash}, record);
+    if (i % 64 == 0) thread_.Quiescent();
+  }
+  Put("other", "v");
+  CHECK(store_.KeyCount(0) == kKeys + 1);
+  Db locked = db();
+  for (uint64_t i = 0; i < kKeys; i += 997) {
+    const std::string key = Key(i);
+    const Record* record = locked.Find({key, kHash});
+    REQUIRE(record != nullptr);
+    REQUIRE(record->inline_value() == key);
+  }
+  CHECK(locked.Find({"missing", kHash}) == nullptr);
+  CHECK(ScanAll(10).size() == kKeys + 1);
+  clock_.AdvanceMillis(200);
+  while (store_.Sweep(thread_, clock_.WallMillis(), 1'000'000'000).more) {
+  }
+  CHECK(store_.KeyCount(0) == kKeys / 2 + 1);
+  CHECK(Get("other") == "v");
+}
+
 TEST_CASE_METHOD(StoreFixture, "a deadline can be set, moved and removed in place") {
   Put("k", "v");
   const KeyView key = MakeKey("k");
