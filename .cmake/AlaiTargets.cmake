@@ -34,9 +34,7 @@ if(ALAI_WERROR)
 endif()
 if(ALAI_SANITIZE)
   target_compile_options(alai_flags INTERFACE
-    -fsanitize=${ALAI_SANITIZE} -fno-sanitize-recover=all
-    # gcc's instrumentation hides from it what has been initialised.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+    -fsanitize=${ALAI_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(alai_flags INTERFACE -fsanitize=${ALAI_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Instrumented code hides from gcc what is initialised, in the standard library's headers too.
