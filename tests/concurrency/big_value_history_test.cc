@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <vector>
 
 #include "engine/base/random.h"
 #include "engine/store.h"
@@ -32,7 +33,10 @@ struct BigState {
   std::array<int64_t, kLooseNumbers> loose{};
   std::vector<int64_t> appended;
 
-  auto operator<=>(const BigState&) const = default;
+  bool operator==(const BigState&) const = default;
+  bool operator<(const BigState& other) const {
+    return std::tie(set, loose, appended) < std::tie(other.set, other.loose, other.appended);
+  }
 };
 
 struct BigOperation {
