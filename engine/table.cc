@@ -5,6 +5,16 @@
 #include "engine/base/memory.h"
 
 namespace alai {
+namespace {
+
+// What the allocator holds for a segment with so many overflow buckets, the first of which lies in the
+// segment's own block.
+size_t BytesOf(SegmentRef segment, uint64_t overflow) {
+  const size_t block = UsableSize(segment.block_size());
+  return overflow == 0 ? block : block + (overflow - 1) * UsableSize(sizeof(Bucket));
+}
+
+}  // namespace
 
 Directory* Directory::Create(uint32_t depth) {
   auto* directory = new (Allocate(BlockSize(depth))) Directory(depth);
@@ -49,20 +59,15 @@ size_t Table::CountReplaced(const Record& old, const Record& fresh) {
 }
 
 void Table::CountSegmentIn(SegmentRef segment) {
-  segment_bytes.Add(UsableSize(segment.block_size()));
-  if (!segment.has_overflow()) return;
-  // The first of the chain lies in the segment's own block.
   const uint64_t overflow = CountOverflowBuckets(segment);
   overflow_buckets.Add(overflow);
-  segment_bytes.Add((overflow - 1) * UsableSize(sizeof(Bucket)));
+  segment_bytes.Add(BytesOf(segment, overflow));
 }
 
 void Table::CountSegmentOut(SegmentRef segment) {
-  segment_bytes.Sub(UsableSize(segment.block_size()));
-  if (!segment.has_overflow()) return;
   const uint64_t overflow = CountOverflowBuckets(segment);
   overflow_buckets.Sub(overflow);
-  segment_bytes.Sub((overflow - 1) * UsableSize(sizeof(Bucket)));
+  segment_bytes.Sub(BytesOf(segment, overflow));
 }
 
 void Table::CountOverflowGrowth() {

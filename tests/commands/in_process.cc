@@ -26,6 +26,7 @@
 #include "server/local.h"
 #include "tests/commands/human_format.h"
 #include "tests/commands/script.h"
+#include "tests/encode_request.h"
 
 namespace alai {
 namespace {
@@ -42,15 +43,6 @@ class NoLog final : public LogSink {
  public:
   void Write(LogLevel, std::string_view) override {}
 };
-
-std::string EncodeRequest(const std::vector<std::string>& words) {
-  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string& word : words) {
-    bytes.append("$").append(std::to_string(word.size())).append("\r\n");
-    bytes.append(word).append("\r\n");
-  }
-  return bytes;
-}
 
 // A server on a clock of its own, and its connections by name.
 class Process {

@@ -21,6 +21,7 @@
 #include "server/command_table.h"
 #include "server/config/config.h"
 #include "server/local.h"
+#include "tests/encode_request.h"
 #include "tests/protocol/reply_parser.h"
 
 namespace alai {
@@ -131,15 +132,6 @@ bool IsSafe(const std::vector<std::string>& words) {
   return true;
 }
 
-std::string Encode(const std::vector<std::string>& words) {
-  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string& word : words) {
-    bytes.append("$").append(std::to_string(word.size())).append("\r\n");
-    bytes.append(word).append("\r\n");
-  }
-  return bytes;
-}
-
 class Session {
  public:
   explicit Session(Input& input) : input_(input) {
@@ -152,7 +144,7 @@ class Session {
   void Run() {
     Server::Local local(config_, clock_);
     Server::Local::Connection client = local.Connect();
-    if ((input_.Byte() & 1) != 0) Check(client.Ask(Encode({"HELLO", "3"})));
+    if ((input_.Byte() & 1) != 0) Check(client.Ask(EncodeRequest({"HELLO", "3"})));
     for (size_t i = 0; i < kRequestsMax && !input_.empty(); ++i) {
       const auto rows = local.server().commands().commands();
       const size_t row = input_.Byte() | input_.Byte() << 8;
@@ -165,11 +157,11 @@ class Session {
       }
       const std::vector<std::string> words = Words(rows[row]);
       if (!IsSafe(words)) continue;
-      Check(client.Ask(Encode(words)));
+      Check(client.Ask(EncodeRequest(words)));
       if (local.server().shutdown_requested()) return;
       if (client.closed()) client = local.Connect();
     }
-    const std::string pong = local.Connect().Ask(Encode({"PING"}));
+    const std::string pong = local.Connect().Ask(EncodeRequest({"PING"}));
     ASSERT(paused_ || !pong.empty());
     Check(pong);
   }

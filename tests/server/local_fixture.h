@@ -8,18 +8,13 @@
 #include "engine/base/clock.h"
 #include "server/config/config.h"
 #include "server/local.h"
+#include "tests/encode_request.h"
 
 namespace alai {
 
 // A request as clients send it.
 inline std::string Request(std::initializer_list<std::string_view> words) {
-  std::string text = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string_view word : words) {
-    text += "$" + std::to_string(word.size()) + "\r\n";
-    text.append(word);
-    text += "\r\n";
-  }
-  return text;
+  return EncodeRequest(words);
 }
 
 inline std::string Bulk(std::string_view bytes) {
