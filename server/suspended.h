@@ -51,7 +51,7 @@ class Suspended {
   int64_t nanos = 0;  // spent running so far
 
   int64_t deadline_ns = INT64_MAX;  // as registered with the worker
-  bool blocks = false;              // counted in blocked_clients
+  bool blocks = false;              // counted in blocked_clients, and over when its peer hangs up
   enum class Unblock : uint8_t { kNo, kTimeout, kError } unblock = Unblock::kNo;
 };
 

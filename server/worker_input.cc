@@ -213,9 +213,8 @@ bool Worker::CloseIfInputTooLarge(Client& client) {
 
 void Worker::OnClosed(Connection& connection, int error) {
   Client& client = static_cast<Client&>(connection);
-  // A request that waits for a shard or space has been received in full and is still to be executed.
-  if (client.suspended() && (client.suspended_->reason == Suspended::Reason::kLock ||
-                             client.suspended_->reason == Suspended::Reason::kSpace)) {
+  // What was received in full is still executed and answered, as if it had not been interrupted.
+  if (client.suspended() && !client.suspended_->blocks) {
     client.input_ended_ = true;
     loop_->SetReading(client, false);
     return;

@@ -153,6 +153,23 @@ TEST_CASE("A client may go while it waits for a shard") {
   }
 }
 
+TEST_CASE(
+    "What follows a long command is executed and answered though the peer has ended its input") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const auto other = fixture.Connect();
+  fixture.config.enable_debug_command.set(ProtectedAction::kYes);
+  REQUIRE(other.Ask("DEBUG POPULATE 100000\r\n") == "+OK\r\n");
+  client.Send("FLUSHALL SYNC\r\nSET k v\r\n");
+  fixture.local().Turn();
+  REQUIRE(client.Receive().empty());  // it is at it
+  client.End();
+  fixture.local().RunUntilIdle();
+  CHECK(client.Receive() == "+OK\r\n+OK\r\n");
+  CHECK(client.closed());
+  CHECK(other.Ask("GET k\r\n") == "$1\r\nv\r\n");
+}
+
 TEST_CASE("CLIENT PAUSE holds commands back until its end") {
   LocalFixture fixture;
   const auto client = fixture.Connect();
