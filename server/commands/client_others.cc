@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,39 +21,43 @@
 namespace alai {
 namespace {
 
-// Waits for what another worker was asked.
-class PendingInteger final : public Suspension {
- public:
-  explicit PendingInteger(std::shared_ptr<std::atomic<int64_t>> answer)
-      : answer_(std::move(answer)) {
-    first = Next::kWait;
-  }
-  Next Resume(Call& call) override {
-    const int64_t value = answer_->load(std::memory_order_acquire);
-    if (value < 0) return Next::kWait;
-    call.reply().Integer(value);
-    return Next::kDone;
-  }
-
- private:
-  const std::shared_ptr<std::atomic<int64_t>> answer_;
-};
-
-// Waits until every other worker has come to a boundary between commands.
+// Waits until other workers have done what they were asked, then answers.
 class PendingWorkers final : public Suspension {
  public:
-  explicit PendingWorkers(std::shared_ptr<std::atomic<size_t>> left) : left_(std::move(left)) {
+  using Left = std::shared_ptr<std::atomic<size_t>>;
+  using Answer = std::function<void(Call&)>;
+
+  PendingWorkers(Left left, Answer answer) : left_(std::move(left)), answer_(std::move(answer)) {
     first = Next::kWait;
   }
   Next Resume(Call& call) override {
     if (left_->load(std::memory_order_acquire) != 0) return Next::kWait;
-    call.reply().Ok();
+    answer_(call);
     return Next::kDone;
   }
 
  private:
-  const std::shared_ptr<std::atomic<size_t>> left_;
+  const Left left_;
+  const Answer answer_;
 };
+
+struct Errand {
+  Worker* worker;
+  std::function<void(Worker&)> task;
+};
+
+// Lets workers run their tasks, all at once; `answer` replies when the last is done.
+void AskWorkers(Call& call, std::vector<Errand> errands, PendingWorkers::Answer answer) {
+  auto left = std::make_shared<std::atomic<size_t>>(errands.size());
+  for (Errand& errand : errands) {
+    errand.worker->Post([task = std::move(errand.task), left, asker = &call.worker(),
+                         asking = call.client().id()](Worker& worker) {
+      task(worker);
+      if (left->fetch_sub(1, std::memory_order_acq_rel) == 1) asker->Wake(asking);
+    });
+  }
+  call.Suspend(std::make_unique<PendingWorkers>(std::move(left), std::move(answer)));
+}
 
 using NumberedLine = std::pair<uint64_t, std::string>;
 
@@ -80,33 +85,40 @@ std::string DescribeInOrder(const std::vector<NumberedLine>& lines,
   return text;
 }
 
-struct Victim {
-  uint64_t id;
-  Worker* worker;
-};
-
-// Kills at most `count` of the clients for which matches(client) holds; gives how many.
+// Kills at most `count` of the clients for which matches(client) holds and answers with
+// answer(call, how many) when their connections are closed: whoever has read the answer finds them
+// gone.
 template <class Match>
-int64_t KillMatching(Call& call, int64_t count, Match&& matches) {
-  std::vector<Victim> victims;
+void KillMatching(Call& call, size_t count, Match&& matches,
+                  void (*answer)(Call& call, size_t killed)) {
+  std::vector<Errand> errands;
+  size_t killed = 0;
+  bool kills_itself = false;
   for (const auto& worker : call.server().workers()) {
+    std::vector<uint64_t> victims;
     worker->clients().ForEach([&](Client& client) {
-      if (static_cast<int64_t>(victims.size()) >= count || !matches(client)) return;
-      if (&client != &call.client()) client.RequestKill();
-      victims.push_back({client.id(), worker.get()});
+      if (killed == count || !matches(client)) return;
+      ++killed;
+      if (&client == &call.client()) {
+        kills_itself = true;
+        return;
+      }
+      client.RequestKill();
+      victims.push_back(client.id());
     });
+    if (victims.empty()) continue;
+    errands.push_back({worker.get(), [victims = std::move(victims)](Worker& owner) {
+                         for (const uint64_t id : victims) {
+                           Client* client = owner.clients().Find(id);
+                           if (client != nullptr) owner.CloseClient(*client);
+                         }
+                       }});
   }
-  for (const Victim& victim : victims) {
-    if (victim.id == call.client().id()) {
-      call.client().Set(kClientCloseAfterReply);
-    } else {
-      victim.worker->Post([id = victim.id](Worker& worker) {
-        Client* client = worker.clients().Find(id);
-        if (client != nullptr) worker.CloseClient(*client);
-      });
-    }
-  }
-  return static_cast<int64_t>(victims.size());
+  const auto finish = [killed, kills_itself, answer](Call& done) {
+    if (kills_itself) done.client().Set(kClientCloseAfterReply);
+    answer(done, killed);
+  };
+  errands.empty() ? finish(call) : AskWorkers(call, std::move(errands), finish);
 }
 
 Worker* WorkerOf(Server& server, uint64_t client_id) {
@@ -141,18 +153,23 @@ void ClientKill(Call& call) {
   ArgReader args = call.args();
   if (args.remaining() == 1) {
     const std::string_view address = args.String();
-    const int64_t killed = KillMatching(call, 1, [&](const Client& client) {
-      return client.address == address && !client.kill_requested();
-    });
-    return killed == 0 ? call.Fail(error_text::kNoSuchClient) : call.reply().Ok();
+    return KillMatching(
+        call, 1,
+        [&](const Client& client) { return client.address == address && !client.kill_requested(); },
+        [](Call& done, size_t killed) {
+          killed == 0 ? done.Fail(error_text::kNoSuchClient) : done.reply().Ok();
+        });
   }
   ClientFilter filter;
   const std::string error = filter.Read(args, ClientFilter::Use::kKill);
   if (!error.empty()) return call.Fail(error);
   const bool skip_self = filter.skips_self(true);
-  call.reply().Integer(KillMatching(call, INT64_MAX, [&](const Client& client) {
-    return filter.Matches(client, call.now()) && !(skip_self && &client == &call.client());
-  }));
+  KillMatching(
+      call, SIZE_MAX,
+      [&](const Client& client) {
+        return filter.Matches(client, call.now()) && !(skip_self && &client == &call.client());
+      },
+      [](Call& done, size_t killed) { done.reply().Integer(static_cast<int64_t>(killed)); });
 }
 
 void ClientUnblock(Call& call) {
@@ -173,13 +190,9 @@ void ClientUnblock(Call& call) {
   Worker* owner = WorkerOf(call.server(), id);
   if (owner == nullptr) return call.reply().Integer(0);
   if (owner == &call.worker()) return call.reply().Integer(owner->Unblock(id, with_error) ? 1 : 0);
-  auto answer = std::make_shared<std::atomic<int64_t>>(-1);
-  owner->Post([id, with_error, answer, asker = &call.worker(),
-               asking = call.client().id()](Worker& worker) {
-    answer->store(worker.Unblock(id, with_error) ? 1 : 0, std::memory_order_release);
-    asker->Wake(asking);
-  });
-  call.Suspend(std::make_unique<PendingInteger>(std::move(answer)));
+  auto unblocked = std::make_shared<bool>(false);
+  AskWorkers(call, {{owner, [=](Worker& worker) { *unblocked = worker.Unblock(id, with_error); }}},
+             [unblocked](Call& done) { done.reply().Integer(*unblocked ? 1 : 0); });
 }
 
 void ClientPause(Call& call) {
@@ -206,17 +219,14 @@ void ClientPause(Call& call) {
   }
   call.server().pause().Start(kind, here.monotonic_ns() + ms * kNanosPerMilli);
   here.RefreshPause();
-  const auto workers = call.server().workers();
-  if (workers.size() == 1) return call.reply().Ok();
-  auto left = std::make_shared<std::atomic<size_t>>(workers.size() - 1);
-  for (const auto& other : workers) {
+  // Every other worker has come to a boundary between commands when it has done so, too.
+  std::vector<Errand> errands;
+  for (const auto& other : call.server().workers()) {
     if (other.get() == &here) continue;
-    other->Post([left, asker = &here, asking = call.client().id()](Worker& worker) {
-      worker.RefreshPause();
-      if (left->fetch_sub(1, std::memory_order_acq_rel) == 1) asker->Wake(asking);
-    });
+    errands.push_back({other.get(), [](Worker& worker) { worker.RefreshPause(); }});
   }
-  call.Suspend(std::make_unique<PendingWorkers>(std::move(left)));
+  if (errands.empty()) return call.reply().Ok();
+  AskWorkers(call, std::move(errands), [](Call& done) { done.reply().Ok(); });
 }
 
 void ClientUnpause(Call& call) {

@@ -227,6 +227,32 @@ TEST_CASE("CLIENT KILL reaches the clients of other workers") {
   CHECK(here.closed());
 }
 
+TEST_CASE("CLIENT KILL is answered when the connections are closed") {
+  LocalFixture fixture(2);
+  const auto victim = fixture.Connect(0);
+  const auto killer = fixture.Connect(1);
+  victim.Ask("CLIENT SETNAME victim\r\n");
+  std::string reply;
+  killer.Send("CLIENT KILL ID " + std::to_string(victim.id()) + "\r\nPING\r\n");
+  for (int turn = 0; turn < 10 && reply.empty(); ++turn) {
+    fixture.local().Turn();
+    reply = killer.Receive();
+  }
+  CHECK(victim.closed());
+  CHECK(reply == ":1\r\n+PONG\r\n");
+}
+
+TEST_CASE("Clients of two workers may kill each other") {
+  LocalFixture fixture(2);
+  const auto one = fixture.Connect(0);
+  const auto other = fixture.Connect(1);
+  one.Send("CLIENT KILL ID " + std::to_string(other.id()) + "\r\n");
+  other.Send("CLIENT KILL ID " + std::to_string(one.id()) + "\r\n");
+  fixture.local().RunUntilIdle();
+  CHECK((one.closed() || other.closed()));
+  CHECK(fixture.Connect(0).Ask("PING\r\n") == "+PONG\r\n");
+}
+
 TEST_CASE("A killed client executes nothing any more") {
   LocalFixture fixture;
   const auto killer = fixture.Connect();

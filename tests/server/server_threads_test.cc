@@ -57,6 +57,11 @@ class Peer {
     }
     return bytes;
   }
+  // Whether the end of the connection has arrived, without waiting for it.
+  bool ended() const {
+    char byte;
+    return recv(fd_, &byte, 1, MSG_DONTWAIT) == 0;
+  }
   std::string ReadLine() const {
     std::string line;
     while (!line.ends_with("\r\n")) {
@@ -239,6 +244,17 @@ TEST_CASE("A pause holds all workers back as soon as it is answered") {
   CHECK(a.Ask("CLIENT UNPAUSE\r\n") == "+OK\r\n");
   CHECK(b.ReadLine() == "+OK\r\n");
   CHECK(c.ReadLine() == "+OK\r\n");
+}
+
+TEST_CASE("Who has killed a client finds its connection closed") {
+  RunningServer running(3);
+  const Peer killer(running.path());
+  for (int i = 0; i < 200; ++i) {
+    const Peer victim(running.path());
+    const std::string id = victim.Ask("CLIENT ID\r\n").substr(1);
+    REQUIRE(killer.Ask("CLIENT KILL ID " + id) == ":1\r\n");
+    REQUIRE(victim.ended());
+  }
 }
 
 TEST_CASE("Clients may come, talk, be killed and go at any time") {
