@@ -10,6 +10,7 @@
 #include "engine/store.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
+#include "engine/types/token_buckets.h"
 
 namespace alai {
 namespace {
@@ -24,6 +25,22 @@ void SeedHashOnce() {
     return true;
   }();
   static_cast<void>(seeded);
+}
+
+Result<TokenQuota> QuotaOf(const Cache::RateLimit& limit) {
+  return TokenQuota::Make(limit.burst_max, limit.count, limit.period.count());
+}
+
+Result<Cache::RateDecision> DecisionOf(const Result<TokenDecision>& decision) {
+  if (!decision.ok()) return decision.error();
+  Cache::RateDecision result{.allowed = !decision->limited,
+                             .limit = decision->limit,
+                             .remaining = decision->remaining,
+                             .reset_after = std::chrono::nanoseconds(decision->reset_after_ns)};
+  if (decision->retry_after_ns >= 0) {
+    result.retry_after = std::chrono::nanoseconds(decision->retry_after_ns);
+  }
+  return result;
 }
 
 }  // namespace
@@ -216,6 +233,23 @@ bool Cache::Contains(std::string_view key, int database) {
 Result<int64_t> Cache::Increment(std::string_view key, int64_t by, int database) {
   return impl_->Write(database, key,
                       [by](Db& db, KeyView k) { return strings::Increment(db, k, by); });
+}
+
+Result<Cache::RateDecision> Cache::Take(std::string_view key, const RateLimit& limit,
+                                        int64_t quantity, int database) {
+  const Result<TokenQuota> quota = QuotaOf(limit);
+  if (!quota.ok() || quantity < 0) return Errc::kOutOfRange;
+  return DecisionOf(impl_->Write(database, key, [&](Db& db, KeyView k) {
+    return token_buckets::Take(db, k, *quota, quantity);
+  }));
+}
+
+Result<Cache::RateDecision> Cache::Peek(std::string_view key, const RateLimit& limit,
+                                        int database) {
+  const Result<TokenQuota> quota = QuotaOf(limit);
+  if (!quota.ok()) return quota.error();
+  return DecisionOf(impl_->Read(
+      database, key, [&](Db& db, KeyView k) { return token_buckets::Peek(db, k, *quota); }));
 }
 
 bool Cache::Erase(std::string_view key, int database) {

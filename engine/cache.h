@@ -58,6 +58,22 @@ class Cache {
     uint64_t expired = 0;  // keys removed because their time had come
   };
 
+  // `count` tokens come back every `period`, and one more than `burst_max` may be taken at once.
+  struct RateLimit {
+    int64_t burst_max = 0;
+    int64_t count = 1;
+    std::chrono::seconds period{1};
+  };
+
+  struct RateDecision {
+    bool allowed = false;
+    int64_t limit = 0;      // tokens of a full bucket
+    int64_t remaining = 0;  // tokens left
+    // Until as many tokens can be had; nothing when they were, or can never be.
+    std::optional<std::chrono::nanoseconds> retry_after = {};
+    std::chrono::nanoseconds reset_after{0};  // until the bucket is full
+  };
+
   Cache();
   explicit Cache(const Options& options);
   ~Cache();
@@ -75,6 +91,13 @@ class Cache {
 
   // Adds to a number, 0 where there is none, and gives the sum.
   Result<int64_t> Increment(std::string_view key, int64_t by, int database = 0);
+
+  // Takes tokens from a bucket, which is full where there is none, all or nothing. kOutOfRange: a limit
+  // or quantity that makes no sense or does not fit 64 bits of nanoseconds.
+  Result<RateDecision> Take(std::string_view key, const RateLimit& limit, int64_t quantity = 1,
+                            int database = 0);
+  // What taking nothing says; never waits for a writer.
+  Result<RateDecision> Peek(std::string_view key, const RateLimit& limit, int database = 0);
 
   bool Erase(std::string_view key, int database = 0);
 

@@ -12,7 +12,7 @@ Record* Db::Find(KeyView key, Lookup lookup) {
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table* table = shard.table(index_);
   Record* record = table == nullptr ? nullptr : table->Find(key);
-  if (record != nullptr && record->has_deadline() && record->deadline() <= now_) {
+  if (record != nullptr && store_.Expired(*record, now_)) {
     MeetExpired(shard, *table, key);
     record = nullptr;
   } else if (record != nullptr && record->read_under_lock() && access_ == Access::kOptimistic) {
@@ -71,7 +71,7 @@ bool Db::Put(KeyView key, Record* fresh) {
   const Record& old = *place.word().record();
   // A key keeps its frequency when its value is replaced.
   if (!lru) fresh->set_access(old.access());
-  const bool live = !old.expired(now_);
+  const bool live = !store_.Expired(old, now_);
   if (!live && store_.may_remove_expired()) [[unlikely]] {
     // No DEL is logged: what the caller has logged replaces the key.
     Notify(KeyEventClass::kExpired, "expired", key);
@@ -88,7 +88,7 @@ bool Db::Erase(KeyView key) {
   if (table == nullptr) return false;
   const SlotPlace place = shard.Locate(*table, key);
   if (!place) return false;
-  if (place.word().record()->expired(now_)) {
+  if (store_.Expired(*place.word().record(), now_)) {
     MeetExpired(shard, *table, key);
     return false;
   }
@@ -109,19 +109,28 @@ Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
       LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
     }
   }
+  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline)) {
+    MoveDeadline(key, record, deadline);
+    return record;
+  }
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline)) {
-    Changed(record);
-    shard.ChangeDeadline(table, key, place, deadline);
-    return record;
-  }
   Record* fresh = record->CopyWithDeadline(deadline);
   fresh->set_generation(store_.generation());
   shard.Replace(thread_, table, key, place, fresh);
   return fresh;
+}
+
+void Db::MoveDeadline(KeyView key, Record* record, UnixMillis deadline) {
+  DASSERT(access_ == Access::kLocked && record->CanHoldDeadline(deadline));
+  Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
+  Table& table = *shard.table(index_);
+  const SlotPlace place = shard.Locate(table, key);
+  DASSERT(place && place.word().record() == record);
+  Changed(record);
+  shard.ChangeDeadline(table, key, place, deadline);
 }
 
 void Db::Changed(Record* record) { record->set_generation(store_.generation()); }

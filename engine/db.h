@@ -80,6 +80,9 @@ class Db {
   // Sets or (kNoDeadline) removes the deadline of a record that Find() returned; gives the record
   // that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
   Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);
+  // Sets a deadline that is part of the value, so that it is neither logged nor told of by itself. The
+  // record, which Find() returned, has room for it.
+  void MoveDeadline(KeyView key, Record* record, UnixMillis deadline);
   // Stamps the generation of a record that was changed in place.
   void Changed(Record* record);
 

@@ -32,9 +32,11 @@ Shard::~Shard() {
   }
 }
 
-void Shard::Init(int databases, uint32_t shard_bits, UnixMillis now) {
+void Shard::Init(int databases, uint32_t shard_bits, UnixMillis now,
+                 const SteadyTime& steady_time) {
   databases_ = databases;
   shard_bits_ = shard_bits;
+  steady_time_ = &steady_time;
   wheel_time = now;
   tables_ = std::make_unique<std::atomic<Table*>[]>(static_cast<size_t>(databases));
 }

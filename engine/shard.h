@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/steady_time.h"
 #include "engine/shard_lock.h"
 #include "engine/table.h"
 #include "engine/wheel.h"
@@ -25,7 +26,8 @@ class Shard {
   Shard() = default;
   ~Shard();
 
-  void Init(int databases, uint32_t shard_bits, UnixMillis now);
+  // `steady_time` outlives the shard.
+  void Init(int databases, uint32_t shard_bits, UnixMillis now, const SteadyTime& steady_time);
 
   ShardLock lock;
 
@@ -108,12 +110,14 @@ class Shard {
   void ArmExactly(uint32_t id, SegmentRef segment);
   void ForgetArmed(SegmentRef segment);
   static void NoteDue(Bucket& bucket, uint32_t tick);
+  UnixMillis DueAt(const Record& record) const;
   Bucket* BucketOf(BucketRef ref);
   void MakeWheel();
 
   std::unique_ptr<std::atomic<Table*>[]> tables_;
   int databases_ = 0;
   uint32_t shard_bits_ = 0;
+  const SteadyTime* steady_time_ = nullptr;
   std::vector<Registered> segments_;
   std::vector<uint32_t> free_ids_;
   std::unique_ptr<Wheel> wheel_;

@@ -126,11 +126,19 @@ bool Shard::StillDue(const DueBucket& due) const {
   return tick != 0 && tick <= wheel_->current();
 }
 
+// A token bucket that is still there past its deadline counts in steady time, which the wall clock has
+// left behind.
+UnixMillis Shard::DueAt(const Record& record) const {
+  const UnixMillis deadline = record.deadline();
+  if (deadline > wheel_time || record.type() != Type::kTokenBucket) return deadline;
+  return deadline + steady_time_->StepMillis();
+}
+
 void Shard::Rearm(const DueBucket& due) {
   Bucket& bucket = due.segment.buckets()[due.index];
   UnixMillis earliest = kNoDeadline;
   const auto consider = [&](SlotWord word) {
-    if (word.has_deadline()) earliest = std::min(earliest, word.record()->deadline());
+    if (word.has_deadline()) earliest = std::min(earliest, DueAt(*word.record()));
   };
   for (uint32_t j = 0; j < kSlots; ++j) consider(bucket.Load(j));
   for (Bucket* b = due.segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {

@@ -27,10 +27,13 @@ Store::Store(const StoreOptions& options)
       shard_count_(ChooseShards(options)),
       shard_shift_(64 - static_cast<uint32_t>(std::countr_zero(shard_count_))),
       shards_(std::make_unique<Shard[]>(shard_count_)),
-      clock_(*options.clock) {
+      clock_(*options.clock),
+      steady_time_(clock_) {
   ASSERT(options.databases > 0 && shard_count_ > 1);
   const UnixMillis now = clock_.WallMillis();
-  for (uint32_t i = 0; i < shard_count_; ++i) shards_[i].Init(databases_, 64 - shard_shift_, now);
+  for (uint32_t i = 0; i < shard_count_; ++i) {
+    shards_[i].Init(databases_, 64 - shard_shift_, now, steady_time_);
+  }
 }
 
 Store::~Store() {

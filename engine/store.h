@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/base/clock.h"
+#include "engine/base/steady_time.h"
 #include "engine/db.h"
 #include "engine/lock_request.h"
 #include "engine/reclaimer.h"
@@ -107,6 +108,13 @@ class Store {
   // When off, expired keys are hidden but not removed: replicas, CLIENT PAUSE.
   void set_may_remove_expired(bool on) { may_remove_expired_.store(on, std::memory_order_relaxed); }
   bool may_remove_expired() const { return may_remove_expired_.load(std::memory_order_relaxed); }
+  // Whether a record's time has come. `now` is wall time; a token bucket's own deadline is looked at
+  // in steady time once wall time has reached it.
+  bool Expired(const Record& record, UnixMillis now) const {
+    return record.expired(now) &&
+           (record.type() != Type::kTokenBucket || TokenBucketExpired(record));
+  }
+  const SteadyTime& steady_time() const { return steady_time_; }
 
   // One step of an iteration over a database: calls `visit` for about `count` live records and
   // gives the next cursor, 0 at the end. A key that is there from the first call (cursor 0) to the
@@ -166,6 +174,7 @@ class Store {
   };
 
   bool MayWriteLogged(size_t effect_bytes);
+  bool TokenBucketExpired(const Record& record) const;
   // Logs, notifies and removes a record whose time has come; its shard is locked.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
@@ -188,6 +197,7 @@ class Store {
   Reclaimer reclaimer_;
   Turn turn_;
   const Clock& clock_;
+  const SteadyTime steady_time_;
   std::atomic<uint8_t> generation_{0};
   std::mutex detached_mutex_;
   std::vector<Detached> detached_;

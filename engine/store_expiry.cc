@@ -4,6 +4,7 @@
 #include "engine/change_log.h"
 #include "engine/key_events.h"
 #include "engine/store.h"
+#include "engine/token_bucket.h"
 
 namespace alai {
 namespace {
@@ -14,6 +15,11 @@ constexpr int64_t kBackwardStepMillis = 1000;
 constexpr int kPurgeStepsPerVisit = 16;
 
 }  // namespace
+
+bool Store::TokenBucketExpired(const Record& record) const {
+  const UnixMillis full_at = FullAtMillis(record.integer());
+  return record.deadline() != full_at || full_at <= steady_time_.Millis();
+}
 
 void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
   const std::string_view key = place.word().record()->key();
@@ -35,7 +41,7 @@ void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
       if (!shard.lock.TryLockOnce()) continue;
       if (Table* table = shard.table(seen.db)) {
         const SlotPlace place = shard.Locate(*table, {seen.key, seen.hash});
-        if (place && place.word().record()->expired(now)) {
+        if (place && Expired(*place.word().record(), now)) {
           Expire(thread, shard, *table, place);
           if (place.bucket->Empty()) shard.ShrinkIfSparse(thread, *table, seen.hash);
         }
@@ -112,7 +118,7 @@ uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBuc
   const auto expire_slots = [&](Bucket& bucket, bool all) {
     for (uint32_t j = 0; j < kSlots; ++j) {
       const SlotWord word = bucket.Load(j);
-      if (!word.has_deadline() || !word.record()->expired(now)) continue;
+      if (!word.has_deadline() || !Expired(*word.record(), now)) continue;
       if (!all && HomeOf(word.tag(), due.segment.count()) != due.index) continue;
       last = word.record()->key();
       Expire(thread, shard, *due.table, {&bucket, j, due.index});

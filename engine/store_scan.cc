@@ -96,7 +96,7 @@ uint64_t Store::Scan(StoreThread& thread, int db, uint64_t cursor, uint64_t coun
         __builtin_prefetch(words[i + kPrefetchAhead].record());
       }
       const Record& record = *words[i].record();
-      if (!words[i].has_deadline() || !record.expired(now)) visit(record);
+      if (!words[i].has_deadline() || !Expired(record, now)) visit(record);
     }
     left -= std::min<uint64_t>(left, words.size());
     if (next_tag < 1u << kTagBits) {
@@ -145,7 +145,7 @@ Record* Store::RandomRecord(StoreThread& thread, int db, UnixMillis now) {
       const uint64_t slot = random.Below(kSegmentSlotsMax + overflow * kSlots);
       const SlotWord word = WordAt(segment, slot);
       if (!word) continue;
-      if (!word.record()->expired(now)) return word.record();
+      if (!Expired(*word.record(), now)) return word.record();
       break;
     }
   }

@@ -26,6 +26,7 @@ std::span<const CommandSpec> LatencyCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> ObjectCommands();
+std::span<const CommandSpec> RateCommands();
 std::span<const CommandSpec> ScanCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SlowLogCommands();
@@ -35,11 +36,11 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,      ClusterCommands, CommandCommands, ConfigCommands,  ConnectionCommands,
-    CounterCommands,     DebugCommands,   DumpCommands,    ExpiryCommands,  FlushCommands,
-    InfoCommands,        KeyCommands,     LatencyCommands, MemoryCommands,  MonitorCommands,
-    ObjectCommands,      ScanCommands,    ServerCommands,  SlowLogCommands, StringCommands,
-    StringRangeCommands,
+    ClientCommands,  ClusterCommands,     CommandCommands, ConfigCommands, ConnectionCommands,
+    CounterCommands, DebugCommands,       DumpCommands,    ExpiryCommands, FlushCommands,
+    InfoCommands,    KeyCommands,         LatencyCommands, MemoryCommands, MonitorCommands,
+    ObjectCommands,  RateCommands,        ScanCommands,    ServerCommands, SlowLogCommands,
+    StringCommands,  StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

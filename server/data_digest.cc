@@ -15,6 +15,8 @@ void AppendNumber(uint64_t number, std::string& out) {
 void AppendValue(const Record& record, std::string& out) {
   AppendNumber(static_cast<uint64_t>(record.type()), out);
   if (record.type() == Type::kString) out += strings::Text(record).view();
+  if (record.type() == Type::kTokenBucket)
+    AppendNumber(static_cast<uint64_t>(record.integer()), out);
   if (record.has_deadline()) out += "expires";
 }
 

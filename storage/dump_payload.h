@@ -32,6 +32,10 @@ constexpr size_t kDumpOverheadBytesMax = 1 + 9 + 2 + 8;
 // The payload of a string; `compress` is the option rdbcompression.
 std::string EncodeDump(const RdbString& value, bool compress);
 
+// The payload of a token bucket with this theoretical arrival time, in nanoseconds. It has the form of a
+// module's value, which servers without the module refuse and tools that read RDB files step over.
+std::string EncodeTokenBucketDump(int64_t arrival_ns);
+
 enum class DumpError : uint8_t {
   kNone,
   kFooter,  // "ERR DUMP payload version or checksum are wrong"
@@ -46,7 +50,8 @@ struct DumpDecodeOptions {
 // A value read from a payload. Points into the payload, or owns what it was unfolded into.
 struct DumpedValue {
   Type type = Type::kString;
-  RdbString string;
+  RdbString string;        // of kString
+  int64_t arrival_ns = 0;  // of kTokenBucket; at least 0
   std::unique_ptr<char[]> unfolded;
 };
 

@@ -9,6 +9,7 @@
 #include "engine/store.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
+#include "engine/types/token_buckets.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
@@ -34,10 +35,15 @@ RdbString RdbStringOf(const Record& record) {
   return RdbString::Of(record.inline_value());
 }
 
+std::string PayloadOf(const Record& record, bool compress) {
+  if (record.type() == Type::kTokenBucket) return EncodeTokenBucketDump(record.integer());
+  return EncodeDump(RdbStringOf(record), compress);
+}
+
 void Dump(Call& call) {
   const Record* record = call.db().Find(call.Key(call.argv()[1]));
   if (record == nullptr) return call.reply().Null();
-  std::string payload = EncodeDump(RdbStringOf(*record), call.server().config().rdbcompression);
+  std::string payload = PayloadOf(*record, call.server().config().rdbcompression);
   if (payload.size() < kReferenceBytesMin) return call.reply().Bulk(payload);
   auto owner = std::make_unique<std::string>(std::move(payload));
   const std::string_view bytes = *owner;
@@ -96,6 +102,23 @@ void LogRestore(Call& call, KeyView key, std::string_view payload, UnixMillis de
   call.db().LogEffect({"RESTORE", key.bytes, ttl, payload, "REPLACE", "ABSTTL"});
 }
 
+// A token bucket without a deadline is given its own.
+Record::Draft DraftOf(KeyView key, const DumpedValue& value, UnixMillis deadline) {
+  Record::Draft draft;
+  if (value.type == Type::kTokenBucket) {
+    draft = token_buckets::DraftOf(key, value.arrival_ns);
+    if (deadline != kNoDeadline) draft.deadline = deadline;
+    return draft;
+  }
+  draft = strings::DraftOf(key, value.string.bytes);
+  if (value.string.is_integer) {
+    draft.encoding = Encoding::kInt;
+    draft.integer = value.string.integer;
+  }
+  draft.deadline = deadline;
+  return draft;
+}
+
 // Options first, then the key, the time to live, and last the payload.
 void Restore(Call& call) {
   ArgReader args = call.args();
@@ -125,17 +148,14 @@ void Restore(Call& call) {
       return call.Fail(error_text::kBadDataFormat);
   }
   const UnixMillis deadline = RestoredDeadline(ttl, options.absolute, db.now());
-  if (deadline <= db.now()) {
+  const bool full_bucket =
+      value.type == Type::kTokenBucket && value.arrival_ns <= db.store().steady_time().Nanos();
+  if (deadline <= db.now() || full_bucket) {
     keys::Delete(db, key);
     return call.reply().Ok();
   }
-  Record::Draft draft = strings::DraftOf(key, value.string.bytes);
-  if (value.string.is_integer) {
-    draft.encoding = Encoding::kInt;
-    draft.integer = value.string.integer;
-  }
-  draft.deadline = deadline;
-  LogRestore(call, key, payload, deadline);
+  const Record::Draft draft = DraftOf(key, value, deadline);
+  LogRestore(call, key, payload, draft.deadline);
   const std::optional<uint32_t> access = options.Access(db.store(), db.now());
   keys::Restore(db, key, draft, access.has_value() ? &*access : nullptr);
   call.reply().Ok();

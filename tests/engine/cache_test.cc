@@ -29,6 +29,37 @@ TEST_CASE("values are set, read, replaced and erased") {
   CHECK_FALSE(cache.Contains("k"));
 }
 
+TEST_CASE("a rate limit allows its burst and then what time brings") {
+  using std::chrono::nanoseconds;
+  using std::chrono::seconds;
+  FakeClock clock(1'700'000'000'000);
+  Cache cache({.background_expiry = false, .clock = &clock});
+  const Cache::RateLimit limit{.burst_max = 1, .count = 1, .period = seconds(10)};
+  CHECK(cache.Peek("rate:1", limit)->remaining == 2);
+  CHECK(cache.Take("rate:1", limit)->allowed);
+  const Result<Cache::RateDecision> last = cache.Take("rate:1", limit);
+  REQUIRE(last.ok());
+  CHECK(last->allowed);
+  CHECK(last->limit == 2);
+  CHECK(last->remaining == 0);
+  CHECK(last->retry_after == std::nullopt);
+  CHECK(last->reset_after == seconds(20));
+  clock.AdvanceMillis(1000);
+  const Result<Cache::RateDecision> refused = cache.Take("rate:1", limit);
+  REQUIRE(refused.ok());
+  CHECK_FALSE(refused->allowed);
+  CHECK(refused->retry_after == nanoseconds(seconds(9)));
+  CHECK(cache.Take("rate:1", limit, 3)->retry_after == std::nullopt);
+  clock.AdvanceMillis(9000);
+  CHECK(cache.Take("rate:1", limit)->allowed);
+  CHECK(cache.Take("rate:1", limit, -1).error() == Errc::kOutOfRange);
+  CHECK(cache.Take("rate:1", {.count = 0}).error() == Errc::kOutOfRange);
+  CHECK(cache.Peek("rate:1", {.burst_max = -1}).error() == Errc::kOutOfRange);
+  cache.Set("text", "x");
+  CHECK(cache.Take("text", limit).error() == Errc::kWrongType);
+  CHECK(cache.Peek("text", limit).error() == Errc::kWrongType);
+}
+
 TEST_CASE("a value is copied into a buffer as far as it fits") {
   Cache cache;
   cache.Set("k", "abcdef");

@@ -9,12 +9,11 @@
 #include "engine/access_clock.h"
 #include "engine/base/random.h"
 #include "engine/blob.h"
-#include "engine/change_log.h"
-#include "engine/key_events.h"
 #include "engine/store.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
+#include "tests/engine/recorder.h"
 
 namespace alai {
 namespace {
@@ -22,29 +21,6 @@ namespace {
 using strings::SetCondition;
 
 constexpr uint64_t kBytesMax = 1 << 20;
-
-// Writes effects and events down as words, in the order in which they arrive.
-class Recorder final : public ChangeLog, public KeyEventSink {
- public:
-  void Append(int db, std::span<const std::string_view> command) override {
-    std::string line = "log" + std::to_string(db) + ":";
-    for (const std::string_view word : command) line.append(" ").append(word);
-    lines.push_back(line);
-  }
-  bool Reserve(size_t bytes) override { return true; }
-  void OnKeyEvent(KeyEventClass event_class, std::string_view name, int db, KeyView key) override {
-    lines.push_back("event" + std::to_string(db) + ": " + std::string(name) + " " +
-                    std::string(key.bytes));
-    classes.push_back(event_class);
-  }
-  void OnDatabaseReplaced(int db) override { lines.push_back("replaced" + std::to_string(db)); }
-
-  // What arrived since the last call.
-  std::vector<std::string> Take() { return std::exchange(lines, {}); }
-
-  std::vector<std::string> lines;
-  std::vector<KeyEventClass> classes;
-};
 
 class TypesFixture {
  public:

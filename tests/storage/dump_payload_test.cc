@@ -56,6 +56,38 @@ TEST_CASE("a changed byte is noticed wherever it is") {
   }
 }
 
+TEST_CASE("a token bucket's state comes back, and a damaged one is refused") {
+  for (const int64_t arrival_ns :
+       {int64_t{0}, int64_t{1}, int64_t{1'700'000'000'123'456'789}, int64_t{INT64_MAX}}) {
+    DumpedValue value;
+    REQUIRE(DecodeDump(EncodeTokenBucketDump(arrival_ns), {}, &value) == DumpError::kNone);
+    CHECK(value.type == Type::kTokenBucket);
+    CHECK(value.arrival_ns == arrival_ns);
+  }
+  const std::string payload = EncodeTokenBucketDump(1'700'000'000'000'000'000);
+  const std::string body = payload.substr(0, payload.size() - 10);
+  REQUIRE(ErrorOf(WithFooter(body)) == DumpError::kNone);
+  for (size_t size = 0; size < body.size(); ++size) {
+    CAPTURE(size);
+    CHECK(ErrorOf(WithFooter(body.substr(0, size))) == DumpError::kFormat);
+  }
+  // Another module, another version of ours, another kind of part, a negative time, no end.
+  for (const size_t at : {size_t{2}, size_t{9}, size_t{10}, size_t{12}, body.size() - 1}) {
+    CAPTURE(at);
+    std::string damaged = body;
+    damaged[at] = static_cast<char>(damaged[at] ^ (at == 12 ? 0x80 : 1));
+    CHECK(ErrorOf(WithFooter(damaged)) == DumpError::kFormat);
+  }
+}
+
+TEST_CASE("a stock server refuses a token bucket and stays well") {
+  const auto stock = StockServer::StartOrWarn();
+  if (stock == nullptr) return;
+  const StockReply reply = stock->Call({"RESTORE", "k", "0", EncodeTokenBucketDump(INT64_MAX)});
+  CHECK(reply.kind == '-');
+  CHECK(stock->Call({"PING"}).text == "PONG");
+}
+
 TEST_CASE("versions up to Redis 8.0's and Valkey 9's are read, others refused") {
   const std::string body =
       "\x00\x03"
