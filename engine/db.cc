@@ -26,6 +26,8 @@ Record* Db::Find(KeyView key, Lookup lookup) {
     }
   }
   if (record != nullptr && lookup != Lookup::kPeek && !tally_.no_touch) Touch(*record);
+  if (lookup == Lookup::kUse && store_.key_classes() != nullptr) [[unlikely]]
+    NoteClassUse(key, record);
   return record;
 }
 
@@ -55,18 +57,23 @@ void Db::Touch(const Record& record) const {
                  store_.lfu_decay_time.load(std::memory_order_relaxed), thread_.random()));
 }
 
-bool Db::Put(KeyView key, Record* fresh) {
+Db::PutOutcome Db::Put(KeyView key, Record::Draft draft) {
   DASSERT(access_ == Access::kLocked);
+  if (store_.key_classes() != nullptr && draft.deadline == kNoDeadline) [[unlikely]] {
+    draft.deadline = ClassDeadline(key);
+    if (draft.deadline != kNoDeadline) LogClassDeadline(key, draft.deadline);
+  }
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table* table = shard.table(index_);
   if (table == nullptr) table = &shard.MakeTable(index_);
+  Record* const fresh = Record::Create(draft);
   fresh->set_generation(store_.generation());
   const bool lru = store_.access_clock() == AccessClock::kLru;
   fresh->set_access(lru ? LruClock(now_) : LfuNew(now_));
   const SlotPlace place = shard.Locate(*table, key);
   if (!place) {
     shard.Insert(thread_, *table, key, fresh);
-    return false;
+    return {fresh, false};
   }
   const Record& old = *place.word().record();
   // A key keeps its frequency when its value is replaced.
@@ -75,10 +82,10 @@ bool Db::Put(KeyView key, Record* fresh) {
   if (!live && store_.may_remove_expired()) [[unlikely]] {
     // No DEL is logged: what the caller has logged replaces the key.
     Notify(KeyEventClass::kExpired, "expired", key);
-    thread_.expired.Add();
+    store_.CountExpired(thread_, key.bytes);
   }
   shard.Replace(thread_, *table, key, place, fresh);
-  return live;
+  return {fresh, live};
 }
 
 bool Db::Erase(KeyView key) {
@@ -101,7 +108,9 @@ bool Db::Erase(KeyView key) {
 
 Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked);
-  if (record->deadline() == deadline) return record;
+  const KeyClass* key_class = ClassOf(key);
+  const bool pinned = key_class != nullptr && key_class->sliding && deadline != kNoDeadline;
+  if (record->deadline() == deadline && record->pinned() == pinned) return record;
   if (logs_changes()) {
     if (deadline == kNoDeadline) {
       LogEffect({"PERSIST", key.bytes});
@@ -109,16 +118,20 @@ Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
       LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
     }
   }
-  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline)) {
+  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline) && record->pinned() == pinned) {
     MoveDeadline(key, record, deadline);
     return record;
   }
+  return ReplaceDeadline(key, record, deadline, pinned);
+}
+
+Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned) {
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  Record* fresh = record->CopyWithDeadline(deadline);
-  fresh->set_generation(store_.generation());
+  Record* fresh = record->CopyWithDeadline(deadline, pinned);
+  Stamp(fresh);
   shard.Replace(thread_, table, key, place, fresh);
   return fresh;
 }
@@ -129,11 +142,54 @@ void Db::MoveDeadline(KeyView key, Record* record, UnixMillis deadline) {
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  Changed(record);
+  Stamp(record);
   shard.ChangeDeadline(table, key, place, deadline);
 }
 
-void Db::Changed(Record* record) { record->set_generation(store_.generation()); }
+void Db::Stamp(Record* record) { record->set_generation(store_.generation()); }
+
+void Db::Changed(KeyView key, Record* record) {
+  Stamp(record);
+  if (store_.key_classes() == nullptr || record->has_deadline()) [[likely]]
+    return;
+  const UnixMillis deadline = ClassDeadline(key);
+  if (deadline == kNoDeadline) return;
+  LogClassDeadline(key, deadline);
+  ReplaceDeadline(key, record, deadline, false);
+}
+
+const KeyClass* Db::ClassOf(KeyView key) const {
+  const KeyClasses* classes = store_.key_classes();
+  if (classes == nullptr) [[likely]]
+    return nullptr;
+  return classes->Find(key.bytes);
+}
+
+UnixMillis Db::ClassDeadline(KeyView key) const {
+  const KeyClass* key_class = ClassOf(key);
+  return key_class == nullptr || key_class->ttl_ms == 0 ? kNoDeadline : now_ + key_class->ttl_ms;
+}
+
+void Db::LogClassDeadline(KeyView key, UnixMillis deadline) {
+  if (logs_changes()) LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline), "NX"});
+}
+
+// A lookup that counts as a use of a key, when there are classes. Whether a deadline is put off is
+// decided again on the record that is there then.
+[[gnu::noinline]] void Db::NoteClassUse(KeyView key, const Record* record) {
+  const KeyClass* key_class = ClassOf(key);
+  if (key_class == nullptr) return;
+  std::vector<StoreThread::ClassUse>& uses = thread_.class_uses();
+  if (tally_.class_uses++ == 0) uses.clear();
+  uses.push_back({key_class->slot, record != nullptr});
+  if (record == nullptr || !key_class->MayRenew(*record, now_)) return;
+  // More than this in one command keep the deadlines that they have.
+  constexpr uint32_t kSlidingSeenMax = 64;
+  if (tally_.sliding_seen == kSlidingSeenMax) return;
+  std::vector<StoreThread::SeenSliding>& seen = thread_.seen_sliding();
+  if (tally_.sliding_seen++ == 0) seen.clear();
+  seen.push_back({index_, key.hash, std::string(key.bytes)});
+}
 
 bool Db::logs_changes() const { return store_.change_log() != nullptr; }
 

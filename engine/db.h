@@ -22,6 +22,7 @@
 
 namespace alai {
 
+struct KeyClass;
 class Shard;
 class Store;
 class StoreThread;
@@ -46,6 +47,9 @@ struct Tally {
   bool saw_expired =
       false;  // an optimistic lookup met an expired record; see StoreThread::expired_seen
   bool no_touch = false;  // lookups leave access clocks alone (CLIENT NO-TOUCH); set by the caller
+  // How many entries of StoreThread::class_uses() and seen_sliding() are this command's.
+  uint32_t class_uses = 0;
+  uint32_t sliding_seen = 0;
 };
 
 class Db {
@@ -71,20 +75,30 @@ class Db {
 
   // With locked access only, from here on.
 
-  // Publishes `fresh`, made by Record::Create with this key, in place of what was there. Takes
-  // ownership. True when it replaced a live record. The caller logs before and notifies after; only
+  struct PutOutcome {
+    Record* record;
+    bool replaced;  // a live record
+  };
+  // Publishes a record made from `draft` in place of what was there. A draft without a deadline is given
+  // that of the key's class, which is logged here. The caller logs before and notifies after; only
   // that an expired record was replaced is told from here.
-  bool Put(KeyView key, Record* fresh);
+  PutOutcome Put(KeyView key, Record::Draft draft);
   // Removes the key; false when there was none. The effect is DEL; the caller notifies.
   bool Erase(KeyView key);
-  // Sets or (kNoDeadline) removes the deadline of a record that Find() returned; gives the record
-  // that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
+  // Sets or (kNoDeadline) removes the deadline of a record that Find() returned because a client says
+  // so; gives the record that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
   Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);
   // Sets a deadline that is part of the value, so that it is neither logged nor told of by itself. The
   // record, which Find() returned, has room for it.
   void MoveDeadline(KeyView key, Record* record, UnixMillis deadline);
-  // Stamps the generation of a record that was changed in place.
-  void Changed(Record* record);
+  // After a value was changed in place: stamps the record's generation, and gives it the deadline of the
+  // key's class if it has none, which ends the record.
+  void Changed(KeyView key, Record* record);
+
+  // The class of a key, or nullptr.
+  const KeyClass* ClassOf(KeyView key) const;
+  // What the key's class gives a value that is written without a deadline.
+  UnixMillis ClassDeadline(KeyView key) const;
 
   // Appends an effect to the change log if there is one; call before the change it describes.
   bool logs_changes() const;
@@ -94,6 +108,10 @@ class Db {
   void Notify(KeyEventClass event_class, std::string_view name, KeyView key);
 
  private:
+  void NoteClassUse(KeyView key, const Record* record);
+  void Stamp(Record* record);
+  Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned);
+  void LogClassDeadline(KeyView key, UnixMillis deadline);
   void MeetExpired(Shard& shard, Table& table, KeyView key);
   void Touch(const Record& record) const;
 

@@ -49,6 +49,13 @@ class Reclaimer {
   // `thread` holds no reference; what it had retired is freed by the others, or at the end.
   void Unregister(StoreThread* thread);
 
+  // Calls f(thread) for every registered thread. `f` must not block.
+  template <class F>
+  void ForEachThread(F f) const {
+    std::lock_guard guard(mutex_);
+    for (const StoreThread* thread : threads_) f(*thread);
+  }
+
   // Sums of all threads, for INFO.
   uint64_t retired_bytes() const;
   uint64_t expired() const;

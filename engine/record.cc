@@ -22,6 +22,7 @@ Record* Record::Create(const Draft& draft) {
   if (value_size > UINT8_MAX) layout |= kLongValue;
   if (!inline_value) layout |= kPayload;
   if (draft.read_under_lock) layout |= kReadUnderLock;
+  if (draft.pinned) layout |= kPinned;
   if (draft.deadline != kNoDeadline) {
     const bool fits =
         draft.deadline >= 0 && static_cast<uint64_t>(draft.deadline) <= kDeadline6Mask;
@@ -68,13 +69,14 @@ Record* Record::Create(const Draft& draft) {
   return record;
 }
 
-Record* Record::CopyWithDeadline(UnixMillis deadline) const {
+Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned) const {
   Draft draft;
   draft.key = key();
   draft.type = type();
   draft.encoding = encoding();
   draft.deadline = deadline;
   draft.read_under_lock = read_under_lock();
+  draft.pinned = pinned;
   draft.access = access();
   switch (draft.encoding) {
     case Encoding::kInt:

@@ -67,13 +67,14 @@ class Record {
     int64_t integer = 0;
     Blob* blob = nullptr;  // the record takes this reference over
     bool read_under_lock = false;
+    bool pinned = false;  // readers do not renew the deadline
     uint32_t access = 0;
   };
 
   static Record* Create(const Draft& draft);
 
   // A new record with the same key and value, sharing a blob, and another deadline.
-  Record* CopyWithDeadline(UnixMillis deadline) const;
+  Record* CopyWithDeadline(UnixMillis deadline, bool pinned) const;
 
   // Frees the block and drops its reference to a blob. Only for records that no thread can reach.
   void Destroy();
@@ -90,6 +91,9 @@ class Record {
   bool has_deadline() const { return (layout() & (kDeadline6 | kDeadline8)) != 0; }
   UnixMillis deadline() const;
   bool expired(UnixMillis now) const { return has_deadline() && deadline() <= now; }
+
+  // True when a client gave the deadline to a key that was there, so that no reader may put it off.
+  bool pinned() const { return (layout() & kPinned) != 0; }
 
   // True when readers must hold the shard's lock, because the value is changed in place.
   bool read_under_lock() const { return (layout() & kReadUnderLock) != 0; }
@@ -127,7 +131,10 @@ class Record {
     kLongValue = 8,
     kPayload = 16,
     kReadUnderLock = 32,
+    kPinned = 64,
   };
+  // The bits that decide where things are.
+  static constexpr uint8_t kPlaces = 31;
 
   uint8_t layout() const { return static_cast<uint8_t>(access_.load(std::memory_order_relaxed)); }
   const char* base() const { return reinterpret_cast<const char*>(this); }
@@ -143,8 +150,8 @@ class Record {
     return 8 + ((layout & kPayload) != 0 ? 8 : 0) + ((layout & kDeadline6) != 0 ? 6 : 0) +
            ((layout & kDeadline8) != 0 ? 8 : 0);
   }
-  static constexpr std::array<uint8_t, 64> MakeKeyOffsets() {
-    std::array<uint8_t, 64> offsets{};
+  static constexpr std::array<uint8_t, kPlaces + 1> MakeKeyOffsets() {
+    std::array<uint8_t, kPlaces + 1> offsets{};
     for (size_t layout = 0; layout < offsets.size(); ++layout) {
       offsets[layout] =
           static_cast<uint8_t>(SizesOffset(layout) + ((layout & kLongKey) != 0 ? 4 : 0) +
@@ -153,8 +160,8 @@ class Record {
     return offsets;
   }
   static size_t KeyOffset(uint8_t layout) {
-    static constexpr std::array<uint8_t, 64> kOffsets = MakeKeyOffsets();
-    return kOffsets[layout];
+    static constexpr std::array<uint8_t, kPlaces + 1> kOffsets = MakeKeyOffsets();
+    return kOffsets[layout & kPlaces];
   }
   // Size of a block whose key and value have `bytes` together. The deadline word is read as 8 bytes,
   // so they are all there even when next to nothing follows it; slots need blocks aligned to 16.

@@ -47,8 +47,43 @@ Table& Shard::MakeTable(int db) {
   const uint32_t id = Register(first, nullptr);
   auto* table = new Table(db, shard_bits_, first, id);
   segments_[id].table = table;
+  if (classes_ != nullptr) table->ReplaceCensus(ClassCensus::Create(*classes_, true));
   tables_[db].store(table, std::memory_order_release);
   return *table;
+}
+
+void Shard::SetClasses(StoreThread& thread, const KeyClasses* classes) {
+  classes_ = classes;
+  for (int db = 0; db < databases_; ++db) {
+    Table* table = this->table(db);
+    if (table == nullptr) continue;
+    ClassCensus* census =
+        classes == nullptr ? nullptr : ClassCensus::Create(*classes, table->keys.Get() == 0);
+    ClassCensus* old = table->ReplaceCensus(census);
+    if (old != nullptr) thread.RetireBlock(old, old->block_size());
+  }
+}
+
+bool Shard::CountSegmentByClass(Table& table, uint32_t shard_index) {
+  ClassCensus* census = table.census();
+  if (census == nullptr || census->complete()) return false;
+  const uint32_t shard_shift = 64 - shard_bits_;
+  const uint64_t from = std::max(census->counted_to(), uint64_t{shard_index} << shard_shift);
+  const SegmentRef segment = table.SegmentOf(from);
+  scratch_.clear();
+  CollectWords(segment, &scratch_);
+  constexpr size_t kPrefetchAhead = 8;
+  for (size_t i = 0; i < scratch_.size(); ++i) {
+    if (i + kPrefetchAhead < scratch_.size()) {
+      __builtin_prefetch(scratch_[i + kPrefetchAhead].record());
+    }
+    census->Meet(*scratch_[i].record());
+  }
+  const uint32_t segment_shift = shard_shift - segment.depth();
+  const uint64_t end = ((from >> segment_shift) + 1) << segment_shift;
+  const bool last = end >> shard_shift != shard_index;
+  census->CountedTo(last ? 0 : end);
+  return !last;
 }
 
 void Shard::Insert(StoreThread& thread, Table& table, KeyView key, Record* record) {

@@ -50,6 +50,12 @@ class Shard {
   // Changes the deadline within the room that the record has for it.
   void ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMillis deadline);
 
+  // Lets every table count by these classes, nullptr for none, from nothing. They outlive the shard or
+  // the next call.
+  void SetClasses(StoreThread& thread, const KeyClasses* classes);
+  // Counts the keys of one more segment by class. False: all of the table's have been counted.
+  bool CountSegmentByClass(Table& table, uint32_t shard_index);
+
   // Takes a database out; nullptr when it has no table.
   std::unique_ptr<Table> Detach(int db);
   void SwapTables(int a, int b);
@@ -118,6 +124,7 @@ class Shard {
   int databases_ = 0;
   uint32_t shard_bits_ = 0;
   const SteadyTime* steady_time_ = nullptr;
+  const KeyClasses* classes_ = nullptr;
   std::vector<Registered> segments_;
   std::vector<uint32_t> free_ids_;
   std::unique_ptr<Wheel> wheel_;

@@ -91,6 +91,7 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
 
 void Store::SwapDatabases(int a, int b) {
   for (uint32_t i = 0; i < shard_count_; ++i) shards_[i].SwapTables(a, b);
+  purge_.Restart();
   if (key_events_ == nullptr) return;
   key_events_->OnDatabaseReplaced(a);
   key_events_->OnDatabaseReplaced(b);

@@ -18,6 +18,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/steady_time.h"
 #include "engine/db.h"
+#include "engine/key_classes.h"
+#include "engine/key_purge.h"
 #include "engine/lock_request.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
@@ -101,6 +103,35 @@ class Store {
   // shard is busy are left to the sweep. Call with nothing locked.
   void RemoveSeenExpired(StoreThread& thread, UnixMillis now);
 
+  // Puts off the deadlines of keys that this thread's command has read and whose classes are sliding,
+  // `count` of StoreThread::seen_sliding(); those whose shard is busy are left to the next reader. Call
+  // with nothing locked.
+  void RenewSeenSliding(StoreThread& thread, uint32_t count, UnixMillis now);
+
+  // The rules for keys by prefix; nullptr when there are none.
+  const KeyClasses* key_classes() const { return key_classes_.load(std::memory_order_acquire); }
+  // With every shard locked, or before threads start. A class that was there under its name keeps its
+  // figures; keys and bytes are counted anew by ClassWork().
+  void SetKeyClasses(StoreThread& thread, std::vector<KeyClass> classes);
+  // Counts and purges keys by class for about `budget_ns`; true when there is more to do. Any thread,
+  // nothing locked.
+  bool ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns);
+  KeyPurge& purge() { return purge_; }
+  // For counting on this thread.
+  ClassFigures& FiguresOf(StoreThread& thread, uint32_t slot) {
+    return thread.class_figures.Of(slot, class_eras_[slot].load(std::memory_order_relaxed));
+  }
+  // Counts one event of the key's class, if it has one.
+  void CountClass(StoreThread& thread, std::string_view key, ClassFigures::Count count);
+  void CountExpired(StoreThread& thread, std::string_view key) {
+    thread.expired.Add();
+    if (key_classes() != nullptr) [[unlikely]]
+      CountClass(thread, key, ClassFigures::kExpired);
+  }
+  void SumClass(uint32_t slot, ClassTotals* totals) const;
+  // Starts the figures of all classes from 0, but for keys and bytes.
+  void ResetClassFigures();
+
   // Removes keys past their deadline for about `budget_ns`. Any thread, nothing locked.
   SweepResult Sweep(StoreThread& thread, UnixMillis now, int64_t budget_ns);
   // When off, nothing expires but on access (DEBUG SET-ACTIVE-EXPIRE 0).
@@ -144,8 +175,12 @@ class Store {
   // Keys removed because their time had come, since the start or the last reset.
   uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
 
+  const Clock& clock() const { return clock_; }
+
   // The generation with which every write stamps its record.
   uint8_t generation() const { return generation_.load(std::memory_order_relaxed); }
+  // What is written from now on is of another generation, which it gives.
+  uint8_t NextGeneration() { return static_cast<uint8_t>(generation_.fetch_add(1) + 1); }
 
   void set_access_clock(AccessClock clock) {
     access_clock_.store(clock, std::memory_order_relaxed);
@@ -173,7 +208,16 @@ class Store {
     uint32_t next_entry;
   };
 
+  // A set of classes that readers may still see until the reclaimer is two epochs further.
+  struct OldClasses {
+    std::unique_ptr<const KeyClasses> classes;
+    uint64_t epoch;
+  };
+
   bool MayWriteLogged(size_t effect_bytes);
+  void GiveSlots(std::vector<KeyClass>& classes);
+  bool CountByClass(int64_t until_ns);
+  void RenewOne(StoreThread& thread, const StoreThread::SeenSliding& seen, UnixMillis now);
   bool TokenBucketExpired(const Record& record) const;
   // Logs, notifies and removes a record whose time has come; its shard is locked.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
@@ -199,6 +243,14 @@ class Store {
   const Clock& clock_;
   const SteadyTime steady_time_;
   std::atomic<uint8_t> generation_{0};
+  std::atomic<const KeyClasses*> key_classes_{nullptr};
+  std::unique_ptr<const KeyClasses> owned_classes_;
+  std::vector<OldClasses> old_classes_;
+  std::array<std::atomic<uint32_t>, KeyClasses::kClassesMax> class_eras_{};
+  KeyPurge purge_{*this};
+  std::mutex counting_mutex_;  // guards what follows
+  uint32_t counting_shard_ = 0;
+  std::atomic<bool> counting_{false};
   std::mutex detached_mutex_;
   std::vector<Detached> detached_;
   std::atomic<uint64_t> detached_keys_{0};

@@ -30,8 +30,8 @@ void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace pl
   if (key_events_ != nullptr) {
     key_events_->OnKeyEvent(KeyEventClass::kExpired, "expired", table.db(), MakeKey(key));
   }
+  CountExpired(thread, key);
   shard.Remove(thread, table, place);
-  thread.expired.Add();
 }
 
 void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {

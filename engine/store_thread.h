@@ -20,6 +20,7 @@
 
 #include "engine/base/counter.h"
 #include "engine/base/random.h"
+#include "engine/class_figures.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
 
@@ -58,8 +59,24 @@ class StoreThread {
   std::vector<Shard::DueBucket>& due_scratch() { return due_scratch_; }
   std::vector<SlotWord>& scan_scratch() { return scan_scratch_; }
 
+  // Keys of sliding classes that lookups met and whose deadlines are worth putting off, and how often
+  // keys of classes were looked up; both of the present command, as many as its Tally says.
+  struct SeenSliding {
+    int db;
+    uint64_t hash;
+    std::string key;
+  };
+  struct ClassUse {
+    uint8_t slot;
+    bool hit;
+  };
+  std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
+  std::vector<ClassUse>& class_uses() { return class_uses_; }
+
   // Keys that this thread removed because their time had come.
   Counter expired;
+  // What this thread has counted by class.
+  ThreadClassFigures class_figures;
 
  private:
   friend class Reclaimer;
@@ -78,6 +95,8 @@ class StoreThread {
   std::vector<RetiredBatch::Item> spare_;  // keeps its capacity for the next batch
   Counter retired_bytes_;
   std::vector<SeenExpired> seen_expired_;
+  std::vector<SeenSliding> seen_sliding_;
+  std::vector<ClassUse> class_uses_;
   Random random_;
   std::vector<Shard::DueBucket> due_scratch_;
   std::vector<SlotWord> scan_scratch_;

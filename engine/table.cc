@@ -35,12 +35,17 @@ Table::Table(int db, uint32_t shard_bits, SegmentRef first, uint32_t segment_id)
   segment_bytes.Set(UsableSize(first.block_size()) + UsableSize(directory->block_size()));
 }
 
-Table::~Table() { directory()->Delete(); }
+Table::~Table() {
+  directory()->Delete();
+  if (ClassCensus* census = this->census()) census->Delete();
+}
 
 void Table::CountIn(const Record& record) {
   keys.Add();
   record_bytes.Add(record.allocated_bytes());
   if (record.has_deadline()) CountDeadline(kNoDeadline, record.deadline());
+  if (ClassCensus* census = this->census()) [[unlikely]]
+    census->CountIn(record);
 }
 
 size_t Table::CountOut(const Record& record) {
@@ -48,6 +53,8 @@ size_t Table::CountOut(const Record& record) {
   keys.Sub();
   record_bytes.Sub(bytes);
   if (record.has_deadline()) CountDeadline(record.deadline(), kNoDeadline);
+  if (ClassCensus* census = this->census()) [[unlikely]]
+    census->CountOut(record, bytes);
   return bytes;
 }
 
@@ -55,6 +62,8 @@ size_t Table::CountReplaced(const Record& old, const Record& fresh) {
   const size_t bytes = old.allocated_bytes();
   record_bytes.Add(fresh.allocated_bytes() - bytes);
   if (old.has_deadline() || fresh.has_deadline()) CountDeadline(old.deadline(), fresh.deadline());
+  if (ClassCensus* census = this->census()) [[unlikely]]
+    census->CountReplaced(bytes, fresh);
   return bytes;
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "engine/base/counter.h"
+#include "engine/class_census.h"
 #include "engine/segment.h"
 
 namespace alai {
@@ -49,7 +50,7 @@ class Table {
   Table(int db, uint32_t shard_bits, SegmentRef first, uint32_t segment_id);
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
-  // Only the directory; segments and records are freed by who detached the table.
+  // Only the directory and the census; segments and records are freed by who detached the table.
   ~Table();
 
   Record* Find(KeyView key) const { return FindInSegment(SegmentOf(key.hash), key); }
@@ -69,6 +70,12 @@ class Table {
   // Which logical database this is; SWAPDB changes it.
   int db() const { return db_.load(std::memory_order_relaxed); }
   void set_db(int db) { db_.store(db, std::memory_order_relaxed); }
+
+  // The count by class; nullptr when there are no classes. The old census is the caller's.
+  ClassCensus* census() const { return census_.load(std::memory_order_acquire); }
+  ClassCensus* ReplaceCensus(ClassCensus* census) {
+    return census_.exchange(census, std::memory_order_acq_rel);
+  }
 
   // What counts a record in and out; the latter two give the bytes that the old one held.
   void CountIn(const Record& record);
@@ -90,6 +97,7 @@ class Table {
 
  private:
   std::atomic<Directory*> directory_;
+  std::atomic<ClassCensus*> census_{nullptr};
   std::atomic<int> db_;
   const uint32_t shard_bits_;
 };

@@ -48,10 +48,12 @@ struct TokenDecision {
 Result<TokenDecision> TakeTokens(const TokenQuota& quota, int64_t arrival_ns, int64_t now_ns,
                                  int64_t quantity);
 
-// When a bucket with this arrival time is full, in whole milliseconds: the deadline of its key.
-constexpr UnixMillis FullAtMillis(int64_t arrival_ns) {
-  return arrival_ns / nanos::kPerMilli + (arrival_ns % nanos::kPerMilli > 0 ? 1 : 0);
+constexpr int64_t RoundedUpMillis(int64_t ns) {
+  return ns / nanos::kPerMilli + (ns % nanos::kPerMilli > 0 ? 1 : 0);
 }
+
+// When a bucket with this arrival time is full: the deadline of its key.
+constexpr UnixMillis FullAtMillis(int64_t arrival_ns) { return RoundedUpMillis(arrival_ns); }
 
 // Seconds for people and HTTP headers: a fraction of at least a millisecond counts as a whole second, lest
 // somebody come back too early.

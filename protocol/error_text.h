@@ -48,6 +48,10 @@ inline constexpr std::string_view kDecrementOverflow = "ERR decrement would over
 inline constexpr std::string_view kNanOrInfinity = "ERR increment would produce NaN or Infinity";
 inline constexpr std::string_view kBadPayload = "ERR DUMP payload version or checksum are wrong";
 inline constexpr std::string_view kBadDataFormat = "ERR Bad data format";
+inline constexpr std::string_view kTooLargeForClass =
+    "ERR the value exceeds the max-value-bytes of the key's class";
+inline constexpr std::string_view kNoRateClass = "ERR the key is in no class with a rate limit";
+inline constexpr std::string_view kNoKeyClass = "ERR no such key class";
 inline constexpr std::string_view kRateOutOfRange =
     "ERR the rate limit is out of range: more than a token a nanosecond, or too long a time";
 inline constexpr std::string_view kInvalidTtl = "ERR Invalid TTL value, must be >= 0";

@@ -361,6 +361,18 @@ inline void Dispatcher::CommitTally() {
     RemoveExpired();
 }
 
+[[gnu::noinline]] void Dispatcher::CommitClassUses(int64_t nanos) {
+  for (uint32_t i = 0; i < tally_.class_uses; ++i) {
+    const StoreThread::ClassUse use = thread_.class_uses()[i];
+    ClassFigures& figures = store_.FiguresOf(thread_, use.slot);
+    figures.counts[use.hit ? ClassFigures::kHits : ClassFigures::kMisses].Add();
+    figures.read_nanos.Record(nanos);
+  }
+  if (tally_.sliding_seen != 0) {
+    store_.RenewSeenSliding(thread_, tally_.sliding_seen, worker_.now());
+  }
+}
+
 COLD void Dispatcher::RemoveExpired() { store_.RemoveSeenExpired(thread_, worker_.now()); }
 
 inline Dispatcher::Outcome Dispatcher::Finish(const Request& request, bool suspends, bool fed) {
@@ -370,6 +382,8 @@ inline Dispatcher::Outcome Dispatcher::Finish(const Request& request, bool suspe
   const uint64_t ticks = Ticks::Now();
   const int64_t nanos = Ticks::ToNanos(ticks - last_ticks_);
   last_ticks_ = ticks;
+  if (tally_.class_uses != 0) [[unlikely]]
+    CommitClassUses(nanos);
   if (suspends) [[unlikely]] {
     suspended_nanos_ = nanos;
     return Outcome::kSuspended;
@@ -454,7 +468,9 @@ Suspension::Next Dispatcher::Resume(Client& client, Suspended& suspended, bool t
   resuming_ = {};
   CommitTally();
   last_ticks_ = Ticks::Now();
-  suspended.nanos += Ticks::ToNanos(last_ticks_ - began_ticks_);
+  const int64_t nanos = Ticks::ToNanos(last_ticks_ - began_ticks_);
+  suspended.nanos += nanos;
+  if (tally_.class_uses != 0) CommitClassUses(nanos);
   if (next == Suspension::Next::kDone) FinishSuspended(suspended);
   return next;
 }

@@ -166,6 +166,8 @@ class Dispatcher {
   void Undo(const OutputBuffer::Mark& mark);
   void CommitTally();
   void RemoveExpired();
+  // What the command has looked up of keys that have a class.
+  void CommitClassUses(int64_t nanos);
   // `fed`: monitors have been told, while the shards were locked.
   Outcome Finish(const Request& request, bool suspends, bool fed = false);
   void FinishSuspended(const Suspended& suspended);

@@ -12,6 +12,7 @@
 #include "server/command_table.h"
 #include "server/config/config.h"
 #include "server/frontend.h"
+#include "server/key_class_rules.h"
 #include "server/latency_monitor.h"
 #include "server/memory_report.h"
 #include "server/monitor.h"
@@ -73,6 +74,7 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
     }
     workers_.push_back(std::make_unique<Worker>(*this, i, std::move(loop), stats_->AddWorker()));
   }
+  store_->SetKeyClasses(workers_[0]->thread(), KeyClassesOf(config.keyclass.get()));
   FollowMemoryPolicy();
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
@@ -171,6 +173,9 @@ std::string Server::Apply(ApplyHook hook) {
   }
 }
 
-void Server::ResetStats() { stats_->Reset(store_->ExpiredKeys()); }
+void Server::ResetStats() {
+  stats_->Reset(store_->ExpiredKeys());
+  store_->ResetClassFigures();
+}
 
 }  // namespace alai

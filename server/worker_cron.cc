@@ -37,7 +37,7 @@ void Worker::Sweep() {
   const uint64_t began = Ticks::Now();
   const SweepResult result = store_.Sweep(*thread_, now_, kSweepBudgetNanos);
   const int64_t nanos = Ticks::ToNanos(Ticks::Now() - began);
-  sweep_pending_ = result.more;
+  sweep_pending_ = store_.ClassWork(*thread_, now_, kSweepBudgetNanos) || result.more;
   stats_.Add(Count::kSweepNanos, static_cast<uint64_t>(nanos));
   server_.latency_monitor().Report(latency_event::kExpireCycle, nanos, now_ / 1000);
 }

@@ -82,7 +82,7 @@ class Worker {
     if (deadline == kNoDeadline) {
       strings::Set(db, key, value);
     } else {
-      db.Put(key, Record::Create({.key = key.bytes, .deadline = deadline, .value = value}));
+      db.Put(key, {.key = key.bytes, .deadline = deadline, .value = value});
     }
     lock.Unlock();
   }

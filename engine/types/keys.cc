@@ -12,13 +12,14 @@ constexpr size_t kEmbeddedBytesMax = 44;
 
 enum class BlobUse : uint8_t { kShare, kCopy };
 
-// A record with another's value and deadline.
-Record* Duplicate(const Record& record, KeyView key, BlobUse use) {
+// A draft with another record's value and deadline.
+Record::Draft Duplicate(const Record& record, KeyView key, BlobUse use) {
   Record::Draft draft;
   draft.key = key.bytes;
   draft.type = record.type();
   draft.encoding = record.encoding();
   draft.deadline = record.deadline();
+  draft.pinned = record.pinned();
   switch (record.encoding()) {
     case Encoding::kInt:
       draft.integer = record.integer();
@@ -37,13 +38,12 @@ Record* Duplicate(const Record& record, KeyView key, BlobUse use) {
       }
       break;
   }
-  return Record::Create(draft);
+  return draft;
 }
 
 // Moves a value to another place; it stays as old as it was.
 void Transfer(Db& from_db, KeyView from, const Record& record, Db& to_db, KeyView to) {
-  Record* moved = Duplicate(record, to, BlobUse::kShare);
-  to_db.Put(to, moved);
+  Record* moved = to_db.Put(to, Duplicate(record, to, BlobUse::kShare)).record;
   moved->set_access(record.access());
   from_db.Erase(from);
 }
@@ -190,8 +190,7 @@ bool Move(Db& from_db, Db& to_db, KeyView key) {
 }
 
 void Restore(Db& db, KeyView key, const Record::Draft& draft, const uint32_t* access) {
-  Record* record = Record::Create(draft);
-  db.Put(key, record);
+  Record* record = db.Put(key, draft).record;
   if (access != nullptr) record->set_access(*access);
   ++db.tally().changes;
   db.Notify(KeyEventClass::kNew, "new", key);

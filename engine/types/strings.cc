@@ -18,7 +18,7 @@ uint64_t GrownCapacity(uint64_t length) { return length + std::min(length, kRese
 
 // Publishes a record and tells that its key was written: `event`, after "new" if it was not there.
 inline void Publish(Db& db, KeyView key, const Record::Draft& draft, std::string_view event) {
-  const bool was_there = db.Put(key, Record::Create(draft));
+  const bool was_there = db.Put(key, draft).replaced;
   ++db.tally().changes;
   if (!was_there) db.Notify(KeyEventClass::kNew, "new", key);
   db.Notify(KeyEventClass::kString, event, key);
@@ -29,11 +29,16 @@ void LogSetAt(Db& db, KeyView key, std::string_view value, UnixMillis deadline) 
   db.LogEffect({"SET", key.bytes, value, "PXAT", {digits, FormatInt64(deadline, digits)}});
 }
 
+void InheritDeadline(const Record& old, Record::Draft* draft) {
+  draft->deadline = old.deadline();
+  draft->pinned = old.pinned();
+}
+
 // SET without asking, with the deadline that `old`, what the key holds, has.
 void SetKeepingDeadline(Db& db, KeyView key, std::string_view value, const Record* old) {
   if (db.logs_changes()) db.LogEffect({"SET", key.bytes, value, "KEEPTTL"});
   Record::Draft draft = DraftOf(key, value);
-  if (old != nullptr) draft.deadline = old->deadline();
+  if (old != nullptr) InheritDeadline(*old, &draft);
   Publish(db, key, draft, "set");
 }
 
@@ -41,7 +46,7 @@ void SetKeepingDeadline(Db& db, KeyView key, std::string_view value, const Recor
 Record::Draft Successor(KeyView key, const Record& old) {
   Record::Draft draft;
   draft.key = key.bytes;
-  draft.deadline = old.deadline();
+  InheritDeadline(old, &draft);
   return draft;
 }
 
@@ -61,7 +66,7 @@ void Overlay(char* out, std::string_view old, uint64_t offset, std::string_view 
   std::memcpy(out + offset, value.data(), value.size());
 }
 
-bool OverwriteInPlace(Db& db, Record& record, uint64_t offset, std::string_view value,
+bool OverwriteInPlace(Db& db, KeyView key, Record& record, uint64_t offset, std::string_view value,
                       uint64_t length) {
   if (record.encoding() != Encoding::kBlob || !record.read_under_lock()) return false;
   Blob& blob = *record.blob();
@@ -70,18 +75,18 @@ bool OverwriteInPlace(Db& db, Record& record, uint64_t offset, std::string_view 
   if (offset > old_length) std::memset(blob.bytes() + old_length, 0, offset - old_length);
   std::memcpy(blob.bytes() + offset, value.data(), value.size());
   if (length > old_length) blob.SetLength(length);
-  db.Changed(&record);
+  db.Changed(key, &record);
   return true;
 }
 
-bool AppendInPlace(Db& db, Record& record, std::string_view tail) {
+bool AppendInPlace(Db& db, KeyView key, Record& record, std::string_view tail) {
   if (record.encoding() != Encoding::kBlob) return false;
   Blob& blob = *record.blob();
   const uint64_t length = blob.length();
   if (blob.shared() || blob.capacity() - length < tail.size()) return false;
   if (!tail.empty()) std::memcpy(blob.bytes() + length, tail.data(), tail.size());
   blob.SetLength(length + tail.size());
-  db.Changed(&record);
+  db.Changed(key, &record);
   return true;
 }
 
@@ -137,6 +142,7 @@ Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
 }
 
 void Set(Db& db, KeyView key, std::string_view value, UnixMillis deadline) {
+  if (deadline == kNoDeadline) deadline = db.ClassDeadline(key);
   const bool expires = deadline != kNoDeadline;
   if (db.logs_changes()) {
     if (expires) {
@@ -232,7 +238,7 @@ Result<uint64_t> Append(Db& db, KeyView key, std::string_view tail, uint64_t byt
     Publish(db, key, DraftOf(key, tail), "append");
     return length;
   }
-  if (AppendInPlace(db, *old, tail)) {
+  if (AppendInPlace(db, key, *old, tail)) {
     ++db.tally().changes;
     db.Notify(KeyEventClass::kString, "append", key);
     return length;
@@ -266,7 +272,7 @@ Result<uint64_t> Overwrite(Db& db, KeyView key, uint64_t offset, std::string_vie
     char digits[kInt64CharsMax];
     db.LogEffect({"SETRANGE", key.bytes, {digits, FormatUint64(offset, digits)}, value});
   }
-  if (old != nullptr && OverwriteInPlace(db, *old, offset, value, length)) {
+  if (old != nullptr && OverwriteInPlace(db, key, *old, offset, value, length)) {
     ++db.tally().changes;
     db.Notify(KeyEventClass::kString, "setrange", key);
     return length;
@@ -280,7 +286,7 @@ Result<uint64_t> Overwrite(Db& db, KeyView key, uint64_t offset, std::string_vie
       Overlay(out, Text(*old).view(), offset, value);
     }
   };
-  if (old != nullptr) draft.deadline = old->deadline();
+  if (old != nullptr) InheritDeadline(*old, &draft);
   char inline_value[kInlineValueBytesMax];
   if (length <= kInlineValueBytesMax) {
     form(inline_value);
@@ -321,7 +327,7 @@ Result<int64_t> Increment(Db& db, KeyView key, int64_t by) {
   }
   if (old != nullptr && old->encoding() == Encoding::kInt) {
     old->set_integer(value);
-    db.Changed(old);
+    db.Changed(key, old);
     ++db.tally().changes;
     db.Notify(KeyEventClass::kString, "incrby", key);
     return value;
@@ -330,7 +336,7 @@ Result<int64_t> Increment(Db& db, KeyView key, int64_t by) {
   draft.key = key.bytes;
   draft.encoding = Encoding::kInt;
   draft.integer = value;
-  if (old != nullptr) draft.deadline = old->deadline();
+  if (old != nullptr) InheritDeadline(*old, &draft);
   Publish(db, key, draft, "incrby");
   return value;
 }
@@ -353,7 +359,7 @@ Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, cha
     draft.encoding = Encoding::kBlob;
     draft.blob = Blob::Copy(text);
   }
-  if (old != nullptr) draft.deadline = old->deadline();
+  if (old != nullptr) InheritDeadline(*old, &draft);
   Publish(db, key, draft, "incrbyfloat");
   return text;
 }

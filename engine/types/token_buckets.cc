@@ -25,7 +25,7 @@ void Write(Db& db, KeyView key, Record* old, int64_t arrival_ns) {
     old->set_integer(arrival_ns);
     db.MoveDeadline(key, old, draft.deadline);
   } else {
-    was_there = db.Put(key, Record::Create(draft));
+    was_there = db.Put(key, draft).replaced;
   }
   ++db.tally().changes;
   if (!was_there) db.Notify(KeyEventClass::kNew, "new", key);

@@ -15,6 +15,7 @@
 #include "server/command_spec.h"
 #include "server/commands/expiry_option.h"
 #include "server/commands/string_reply.h"
+#include "server/commands/value_limit.h"
 #include "server/config/config.h"
 #include "server/server.h"
 #include "storage/dump_payload.h"
@@ -154,6 +155,7 @@ void Restore(Call& call) {
     keys::Delete(db, key);
     return call.reply().Ok();
   }
+  if (RefusedAsLarge(call, key, value.string.bytes.size())) return;
   const Record::Draft draft = DraftOf(key, value, deadline);
   LogRestore(call, key, payload, draft.deadline);
   const std::optional<uint32_t> access = options.Access(db.store(), db.now());

@@ -1,4 +1,5 @@
 // Commands on parts of strings: APPEND, SETRANGE, GETRANGE, STRLEN, LCS.
+#include <algorithm>
 #include <optional>
 
 #include "engine/types/lcs.h"
@@ -7,6 +8,7 @@
 #include "server/call.h"
 #include "server/command_spec.h"
 #include "server/commands/string_reply.h"
+#include "server/commands/value_limit.h"
 #include "server/config/config.h"
 #include "server/server.h"
 
@@ -17,13 +19,23 @@ uint64_t StringBytesMax(Call& call) {
   return static_cast<uint64_t>(call.server().config().proto_max_bulk_len.get());
 }
 
+// The length of a string that has grown, or why it could not.
+void ReplyLength(Call& call, KeyView key, const Result<uint64_t>& length) {
+  if (length.ok()) return call.reply().Integer(static_cast<int64_t>(*length));
+  if (length.error() == Errc::kTooLong &&
+      ClassValueBytesMax(call.db(), key) < StringBytesMax(call)) {
+    return FailLargeValue(call, key);
+  }
+  call.Fail(length.error());
+}
+
 void Append(Call& call) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
-  const Result<uint64_t> length =
-      strings::Append(call.db(), key, args.String(), StringBytesMax(call));
-  if (!length.ok()) return call.Fail(length.error());
-  call.reply().Integer(static_cast<int64_t>(*length));
+  const std::string_view tail = args.String();
+  if (RefusedAsLarge(call, key, tail.size())) return;
+  const uint64_t bytes_max = std::min(StringBytesMax(call), ClassValueBytesMax(call.db(), key));
+  ReplyLength(call, key, strings::Append(call.db(), key, tail, bytes_max));
 }
 
 void SetRange(Call& call) {
@@ -33,10 +45,9 @@ void SetRange(Call& call) {
   const std::string_view value = args.String();
   if (!args.Done()) return call.Fail(args.error());
   if (offset < 0) return call.Fail(error_text::kOffsetOutOfRange);
-  const Result<uint64_t> length = strings::Overwrite(call.db(), key, static_cast<uint64_t>(offset),
-                                                     value, StringBytesMax(call));
-  if (!length.ok()) return call.Fail(length.error());
-  call.reply().Integer(static_cast<int64_t>(*length));
+  const uint64_t bytes_max = std::min(StringBytesMax(call), ClassValueBytesMax(call.db(), key));
+  ReplyLength(call, key,
+              strings::Overwrite(call.db(), key, static_cast<uint64_t>(offset), value, bytes_max));
 }
 
 void GetRange(Call& call) {

@@ -3,12 +3,14 @@
 #include "engine/types/strings.h"
 
 #include "engine/base/ascii.h"
+#include "engine/store.h"
 #include "engine/types/keys.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
 #include "server/commands/expiry_option.h"
 #include "server/commands/string_reply.h"
+#include "server/commands/value_limit.h"
 
 namespace alai {
 namespace {
@@ -60,7 +62,7 @@ void SetWithOptions(Call& call) {
   WriteOptions options;
   while (args.remaining() > 0) options.Take(args, true);
   if (!args.Done()) return call.Fail(args.error());
-  if (!options.Finish(call)) return;
+  if (!options.Finish(call) || RefusedAsLarge(call, key, value.size())) return;
   if (options.set.unconditional()) {
     strings::Set(call.db(), key, value, options.set.deadline);
     return call.reply().Ok();
@@ -79,7 +81,9 @@ void SetWithOptions(Call& call) {
 void Set(Call& call) {
   const Arguments argv = call.argv();
   if (argv.size() != 3) return SetWithOptions(call);
-  strings::Set(call.db(), call.Key(argv[1]), argv[2]);
+  const KeyView key = call.Key(argv[1]);
+  if (RefusedAsLarge(call, key, argv[2].size())) return;
+  strings::Set(call.db(), key, argv[2]);
   call.reply().Ok();
 }
 
@@ -97,6 +101,7 @@ void SetNx(Call& call) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
   const std::string_view value = args.String();
+  if (RefusedAsLarge(call, key, value.size())) return;
   const Result<SetOutcome> outcome =
       strings::Set(call.db(), key, value, {.condition = SetCondition::kMissing});
   call.reply().Integer(outcome->done ? 1 : 0);
@@ -108,7 +113,7 @@ void SetWithAmount(Call& call, ExpiryUnit unit) {
   const ExpiryOption expiry = {ExpiryOption::Kind::kAmount, unit, args.String()};
   const std::string_view value = args.String();
   UnixMillis deadline;
-  if (!expiry.ReadDeadline(call, &deadline)) return;
+  if (!expiry.ReadDeadline(call, &deadline) || RefusedAsLarge(call, key, value.size())) return;
   strings::Set(call.db(), key, value, deadline);
   call.reply().Ok();
 }
@@ -127,7 +132,9 @@ void Get(Call& call) {
 void GetSet(Call& call) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
-  const Result<SetOutcome> outcome = strings::Set(call.db(), key, args.String(), {.get = true});
+  const std::string_view value = args.String();
+  if (RefusedAsLarge(call, key, value.size())) return;
+  const Result<SetOutcome> outcome = strings::Set(call.db(), key, value, {.get = true});
   if (!outcome.ok()) return call.Fail(outcome.error());
   WriteStringOrNull(call.reply(), outcome->old);
 }
@@ -180,16 +187,26 @@ bool ArePairs(Call& call, Arguments pairs) {
   return false;
 }
 
+// Whether one of the values is too large for its key's class; the call has failed then.
+bool AnyRefusedAsLarge(Call& call, Arguments pairs) {
+  if (call.db().store().key_classes() == nullptr) [[likely]]
+    return false;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    if (RefusedAsLarge(call, call.Key(pairs[i]), pairs[i + 1].size())) return true;
+  }
+  return false;
+}
+
 void MSet(Call& call) {
   const Arguments pairs = call.argv().subspan(1);
-  if (!ArePairs(call, pairs)) return;
+  if (!ArePairs(call, pairs) || AnyRefusedAsLarge(call, pairs)) return;
   strings::SetMany(call.db(), pairs, {});
   call.reply().Ok();
 }
 
 void MSetNx(Call& call) {
   const Arguments pairs = call.argv().subspan(1);
-  if (!ArePairs(call, pairs)) return;
+  if (!ArePairs(call, pairs) || AnyRefusedAsLarge(call, pairs)) return;
   const bool done = strings::SetMany(call.db(), pairs, {.condition = SetCondition::kMissing});
   call.reply().Integer(done ? 1 : 0);
 }
@@ -202,7 +219,7 @@ void MSetEx(Call& call) {
   WriteOptions options;
   while (args.remaining() > 0) options.Take(args, false);
   if (!args.Done()) return call.Fail(args.error());
-  if (!options.Finish(call)) return;
+  if (!options.Finish(call) || AnyRefusedAsLarge(call, pairs)) return;
   call.reply().Integer(strings::SetMany(call.db(), pairs, options.set) ? 1 : 0);
 }
 

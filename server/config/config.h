@@ -108,7 +108,8 @@ struct KeyClassRule {
   bool unlimited = false;
   int64_t limit = 0;  // 0: not a rate class
   int64_t period_seconds = 0;
-  int64_t burst = 0;
+  int64_t burst = 0;             // how many more than one may come at once
+  uint64_t max_value_bytes = 0;  // 0: as long as proto-max-bulk-len
   bool operator==(const KeyClassRule&) const = default;
 };
 

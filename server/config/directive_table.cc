@@ -217,7 +217,7 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kDatabaseMemory),
     Number<&Config::key_load_delay>("key-load-delay", kIntMin, kIntMax, "0")
         .With(kHidden | kNotYet),
-    Special("keyclass", kKeyClassSpecial, "").With(kMultiArg | kFileOnly | kAccumulates | kNotYet),
+    Special("keyclass", kKeyClassSpecial, "").With(kMultiArg | kFileOnly | kAccumulates),
     Number<&Config::latency_monitor_threshold>("latency-monitor-threshold", 0, kLongMax, "0"),
     Switch<&Config::latency_tracking>("latency-tracking", "yes"),
     Special("latency-tracking-info-percentiles", kLatencyPercentilesSpecial, "50 99 99.9")

@@ -1,13 +1,19 @@
 // The grammar of a `keyclass` line:
 //
-//   keyclass NAME "PREFIX*" [ttl SECONDS] [sliding yes|no] [limit N period SECONDS [burst N]]
-//            [unlimited yes|no]
+//   keyclass NAME "PREFIX*" [ttl SECONDS] [sliding yes|no] [max-value-bytes SIZE]
+//            [limit N period SECONDS [burst N]] [unlimited yes|no]
+//
+// Without `burst` the whole limit may come at once.
 //
 // Threads     As Directive::Assign().
+#include "server/config/key_class_directive.h"
+
 #include <algorithm>
 
 #include "engine/base/ascii.h"
 #include "engine/base/number.h"
+#include "engine/key_classes.h"
+#include "engine/token_bucket.h"
 #include "server/config/special_directives.h"
 
 namespace alai {
@@ -26,6 +32,18 @@ std::string OptionError(std::string_view option, std::string_view requirement) {
   return "keyclass option '" + std::string(option) + "' " + std::string(requirement);
 }
 
+bool IsNameCharacter(char c) { return IsAsciiAlnum(c) || c == '-' || c == '_' || c == '.'; }
+
+std::string ReadName(const std::string& name, KeyClassRule* rule) {
+  constexpr size_t kNameBytesMax = 64;
+  if (name.empty()) return "keyclass name must not be empty";
+  if (name.size() > kNameBytesMax || !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    return "keyclass name must be at most 64 letters, digits, '-', '_' and '.'";
+  }
+  rule->name = name;
+  return {};
+}
+
 std::string ReadPrefix(const std::string& pattern, KeyClassRule* rule) {
   rule->prefix = pattern.substr(0, pattern.empty() ? 0 : pattern.size() - 1);
   if (!pattern.ends_with('*') || rule->prefix.find_first_of("*?[\\") != std::string::npos) {
@@ -39,6 +57,10 @@ std::string ReadOption(const std::string& option, const std::string& value, KeyC
   if (is("sliding") || is("unlimited")) {
     bool* const field = is("sliding") ? &rule->sliding : &rule->unlimited;
     return ParseSwitch(value, field) ? std::string() : OptionError(option, "must be 'yes' or 'no'");
+  }
+  if (is("max-value-bytes")) {
+    const bool good = ParseMemorySize(value, &rule->max_value_bytes) && rule->max_value_bytes > 0;
+    return good ? std::string() : OptionError(option, "must be a memory value of at least 1");
   }
   int64_t* const field = is("ttl")      ? &rule->ttl_seconds
                          : is("limit")  ? &rule->limit
@@ -55,10 +77,11 @@ std::string ReadOption(const std::string& option, const std::string& value, KeyC
   return {};
 }
 
-std::string ReadRule(Arguments args, KeyClassRule* rule) {
+}  // namespace
+
+std::string ReadKeyClassRule(Arguments args, KeyClassRule* rule) {
   if (args.size() < 2 || args.size() % 2 != 0) return "Bad directive or wrong number of arguments";
-  rule->name = args[0];
-  if (rule->name.empty()) return "keyclass name must not be empty";
+  if (std::string error = ReadName(args[0], rule); !error.empty()) return error;
   if (std::string error = ReadPrefix(args[1], rule); !error.empty()) return error;
   bool burst_given = false;
   for (size_t i = 2; i < args.size(); i += 2) {
@@ -71,32 +94,47 @@ std::string ReadRule(Arguments args, KeyClassRule* rule) {
   }
   if (burst_given && rule->limit == 0) return OptionError("burst", "needs 'limit' and 'period'");
   if (rule->unlimited && rule->limit != 0) return OptionError("unlimited", "excludes 'limit'");
+  if (!burst_given && rule->limit != 0) rule->burst = rule->limit - 1;
+  if (rule->limit != 0 && !TokenQuota::Make(rule->burst, rule->limit, rule->period_seconds).ok()) {
+    return OptionError("limit", "is out of range together with 'period' and 'burst'");
+  }
   return {};
 }
 
-std::string AssignKeyClass(Arguments args, Config* target, bool) {
-  KeyClassRule rule;
-  if (std::string error = ReadRule(args, &rule); !error.empty()) return error;
-  if (target == nullptr) return {};
-  std::vector<KeyClassRule> rules = target->keyclass.get();
-  for (const KeyClassRule& other : rules) {
+std::string AddKeyClassRule(KeyClassRule rule, std::vector<KeyClassRule>* rules) {
+  for (const KeyClassRule& other : *rules) {
     if (other.name == rule.name) return "keyclass '" + rule.name + "' is defined twice";
     if (other.prefix == rule.prefix) {
       return "keyclass '" + rule.name + "' has the same prefix as '" + other.name + "'";
     }
   }
-  rules.push_back(std::move(rule));
+  if (rules->size() == KeyClasses::kClassesMax) {
+    return "there are " + std::to_string(KeyClasses::kClassesMax) + " keyclasses already";
+  }
+  rules->push_back(std::move(rule));
+  return {};
+}
+
+namespace {
+
+std::string AssignKeyClass(Arguments args, Config* target, bool) {
+  KeyClassRule rule;
+  if (std::string error = ReadKeyClassRule(args, &rule); !error.empty()) return error;
+  if (target == nullptr) return {};
+  std::vector<KeyClassRule> rules = target->keyclass.get();
+  if (std::string error = AddKeyClassRule(std::move(rule), &rules); !error.empty()) return error;
   target->keyclass.set(std::move(rules));
   return {};
 }
 
 std::string RuleText(const KeyClassRule& rule) {
-  std::string text = Quoted(rule.name) + " " + Quoted(rule.prefix + "*");
+  std::string text = rule.name + " " + Quoted(rule.prefix + "*");
   const auto number = [&](std::string_view option, int64_t value) {
     text.append(" ").append(option).append(" ").append(std::to_string(value));
   };
   if (rule.ttl_seconds != 0) number("ttl", rule.ttl_seconds);
   if (rule.sliding) text += " sliding yes";
+  if (rule.max_value_bytes != 0) text += " max-value-bytes " + std::to_string(rule.max_value_bytes);
   if (rule.limit != 0) {
     number("limit", rule.limit);
     number("period", rule.period_seconds);

@@ -25,6 +25,7 @@ constexpr SectionEntry kSections[] = {
     {"module_list", true, AppendModulesInfo},     {"commandstats", false, AppendCommandStatsInfo},
     {"errorstats", true, AppendErrorStatsInfo},   {"latencystats", false, AppendLatencyStatsInfo},
     {"cluster", true, AppendClusterInfo},         {"keyspace", true, AppendKeyspaceInfo},
+    {"keyclasses", true, AppendKeyClassesInfo},
 };
 
 using Selection = std::bitset<std::size(kSections)>;

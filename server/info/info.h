@@ -80,5 +80,6 @@ void AppendErrorStatsInfo(const InfoContext& context, InfoText& info);
 void AppendLatencyStatsInfo(const InfoContext& context, InfoText& info);
 void AppendClusterInfo(const InfoContext& context, InfoText& info);
 void AppendKeyspaceInfo(const InfoContext& context, InfoText& info);
+void AppendKeyClassesInfo(const InfoContext& context, InfoText& info);
 
 }  // namespace alai

@@ -122,8 +122,7 @@ TEST_CASE_METHOD(StoreFixture,
   const auto overwrite = [&] {
     Db locked = db();
     locked.Put(MakeKey("k"),
-               Record::Create(
-                   {.key = "k", .encoding = Encoding::kBlob, .blob = Blob::Create(kBig, kBig)}));
+               {.key = "k", .encoding = Encoding::kBlob, .blob = Blob::Create(kBig, kBig)});
   };
   overwrite();
   size_t written = 0;
@@ -154,8 +153,7 @@ TEST_CASE_METHOD(StoreFixture, "a thread alone never waits for itself") {
   for (size_t i = 0; i < 2 * kTooMany; ++i) {
     REQUIRE(store_.MayWrite(0));
     db().Put(MakeKey("k"),
-             Record::Create(
-                 {.key = "k", .encoding = Encoding::kBlob, .blob = Blob::Create(kBig, kBig)}));
+             {.key = "k", .encoding = Encoding::kBlob, .blob = Blob::Create(kBig, kBig)});
     thread_.Quiescent();
   }
 }

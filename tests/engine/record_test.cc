@@ -124,7 +124,7 @@ TEST_CASE("changing a deadline or an integer changes nothing else") {
         UnixMillis now_holds = from;
         for (const UnixMillis to : kDeadlines) {
           if (to == kNoDeadline || !record->CanHoldDeadline(to)) {
-            Record* copy = record->CopyWithDeadline(to);
+            Record* copy = record->CopyWithDeadline(to, false);
             if (!Holds(*copy, key, value, to) || !Covers(*copy)) FAIL("copy with deadline " << to);
             copy->Destroy();
             continue;
@@ -155,7 +155,11 @@ TEST_CASE("a record has room for a deadline only if it was made with one") {
   CHECK(without->CanHoldDeadline(kNoDeadline));
   CHECK_FALSE(without->CanHoldDeadline(kSoon));
   CHECK_FALSE(without->expired(INT64_MAX - 1));
-  Record* with = without->CopyWithDeadline(kSoon);
+  Record* with = without->CopyWithDeadline(kSoon, true);
+  CHECK_FALSE(without->pinned());
+  CHECK(with->pinned());
+  CHECK(with->key() == "k");
+  CHECK(with->inline_value() == "v");
   CHECK_FALSE(with->CanHoldDeadline(kNoDeadline));
   CHECK(with->CanHoldDeadline(kSoon + 1));
   CHECK_FALSE(with->expired(kSoon - 1));
@@ -194,7 +198,7 @@ TEST_CASE("a blob lives as long as the last who holds it") {
   Blob* blob = Blob::Copy("abc");
   CHECK_FALSE(blob->shared());
   Record* first = Record::Create({.key = "a", .encoding = Encoding::kBlob, .blob = blob});
-  Record* second = first->CopyWithDeadline(kSoon);
+  Record* second = first->CopyWithDeadline(kSoon, false);
   CHECK(second->blob() == blob);
   CHECK(blob->shared());
   first->Destroy();

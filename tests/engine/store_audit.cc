@@ -1,7 +1,9 @@
 #include "tests/engine/store_audit.h"
 
 #include <algorithm>
+#include <map>
 #include <sstream>
+#include <utility>
 
 #include "engine/base/memory.h"
 #include "engine/store.h"
@@ -17,6 +19,7 @@ struct Sums {
   uint64_t record_bytes = 0;
   uint64_t segment_bytes = 0;
   uint64_t overflow_buckets = 0;
+  std::map<const KeyClass*, std::pair<uint64_t, uint64_t>> classes;  // keys and bytes
 };
 
 class Audit {
@@ -76,7 +79,22 @@ class Audit {
     Compare("record_bytes", table.record_bytes.Get(), sums.record_bytes);
     Compare("segment_bytes", table.segment_bytes.Get(), sums.segment_bytes);
     Compare("overflow_buckets", table.overflow_buckets.Get(), sums.overflow_buckets);
+    CheckCensus(table, sums);
     return armed;
+  }
+
+  void CheckCensus(const Table& table, Sums& sums) {
+    const KeyClasses* classes = store_.key_classes();
+    const ClassCensus* census = table.census();
+    if ((classes == nullptr) != (census == nullptr)) Fail() << "a census without classes, or none";
+    if (classes == nullptr || census == nullptr || !census->complete()) return;
+    for (const KeyClass& key_class : classes->all()) {
+      const ClassCensus::Figures& figures = census->figures(key_class.slot);
+      Compare((key_class.name + ".keys").c_str(), figures.keys.Get(),
+              sums.classes[&key_class].first);
+      Compare((key_class.name + ".bytes").c_str(), figures.bytes.Get(),
+              sums.classes[&key_class].second);
+    }
   }
 
   void Compare(const char* name, uint64_t counted, uint64_t summed) {
@@ -95,6 +113,11 @@ class Audit {
         const Record& record = *word.record();
         ++sums->keys;
         sums->record_bytes += record.allocated_bytes();
+        if (const KeyClasses* classes = store_.key_classes()) {
+          auto& [keys, bytes] = sums->classes[classes->Find(record.key())];
+          ++keys;
+          bytes += record.allocated_bytes();
+        }
         if (word.has_deadline() != record.has_deadline()) Fail() << "deadline bit of a slot";
         if (!record.has_deadline()) continue;
         ++sums->expires;

@@ -22,7 +22,7 @@ class StoreFixture {
            int index = 0) {
     const KeyView view = MakeKey(key);
     store_.LockOf(view.hash).Lock();
-    db(index).Put(view, Record::Create({.key = key, .deadline = deadline, .value = value}));
+    db(index).Put(view, {.key = key, .deadline = deadline, .value = value});
     store_.LockOf(view.hash).Unlock();
   }
   bool Erase(const std::string& key, int index = 0) {

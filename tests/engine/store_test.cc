@@ -193,7 +193,7 @@ TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are as random as others")
     const std::string key = Key(i);
     // A third of them share a hash, and most of these are in an overflow chain.
     const KeyView view = i % 3 == 0 ? KeyView{key, 0x1234'5678'9abc'def0} : MakeKey(key);
-    locked.Put(view, Record::Create({.key = key, .value = "v"}));
+    locked.Put(view, {.key = key, .value = "v"});
   }
   std::map<std::string, int> drawn;
   for (int i = 0; i < kDraws; ++i) {
@@ -274,7 +274,7 @@ TEST_CASE_METHOD(StoreFixture, "keys with equal hashes are kept, found, expired 
   for (uint64_t i = 0; i < kKeys; ++i) {
     const std::string key = Key(i);
     const UnixMillis deadline = i % 2 == 0 ? clock_.WallMillis() + 100 : kNoDeadline;
-    locked.Put(key_of(key), Record::Create({.key = key, .deadline = deadline, .value = key}));
+    locked.Put(key_of(key), {.key = key, .deadline = deadline, .value = key});
     if (i % 64 == 0) thread_.Quiescent();
   }
   for (uint64_t i = 0; i < kKeys; ++i) {

@@ -114,7 +114,7 @@ TEST_CASE_METHOD(TableFixture, "an overflow chain is given back when its keys ha
   const auto view = [](const std::string& bytes) { return KeyView{bytes, 0x42}; };
   for (uint64_t i = 0; i < 2'000; ++i) {
     const std::string key = Key(i);
-    locked.Put(view(key), Record::Create({.key = key, .value = "v"}));
+    locked.Put(view(key), {.key = key, .value = "v"});
   }
   CHECK(table().overflow_buckets.Get() > 200);
   CHECK(AuditStore(store_) == "");

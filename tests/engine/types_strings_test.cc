@@ -52,7 +52,7 @@ class TypesFixture {
     Record::Draft draft;
     draft.key = key;
     draft.type = Type::kList;
-    db().Put(MakeKey(key), Record::Create(draft));
+    db().Put(MakeKey(key), draft);
   }
   uint64_t Append(const std::string& key, std::string_view tail) {
     Db d = db();

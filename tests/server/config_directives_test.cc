@@ -353,6 +353,11 @@ TEST_CASE("keyclass", "[config]") {
   CHECK(rules[0].ttl_seconds == 1800);
   CHECK(rules[0].sliding);
   CHECK(rules[1].burst == 20);
+  CHECK(Assign(config, "keyclass",
+               {"whole", "w:*", "limit", "50", "period", "1", "max-value-bytes", "2kb"})
+            .empty());
+  CHECK(config.keyclass.get().back().burst == 49);
+  CHECK(config.keyclass.get().back().max_value_bytes == 2048);
   CHECK(rules[2].prefix.empty());
 
   const Directive* directive = FindDirective("keyclass");
@@ -362,6 +367,11 @@ TEST_CASE("keyclass", "[config]") {
   CHECK(error({"x"}) == "Bad directive or wrong number of arguments");
   CHECK(error({"x", "x:*", "ttl"}) == "Bad directive or wrong number of arguments");
   CHECK(error({"", "x:*"}) == "keyclass name must not be empty");
+  constexpr const char* kName =
+      "keyclass name must be at most 64 letters, digits, '-', '_' and '.'";
+  CHECK(error({"a b", "x:*"}) == kName);
+  CHECK(error({"a:b", "x:*"}) == kName);
+  CHECK(error({std::string(65, 'a'), "x:*"}) == kName);
   constexpr const char* kPattern = "keyclass pattern must be a literal prefix followed by '*'";
   for (const char* pattern : {"", "x:", "x:*y*", "x?*", "[a]*", "x\\*"}) {
     INFO(pattern);
@@ -379,6 +389,14 @@ TEST_CASE("keyclass", "[config]") {
   CHECK(error({"x", "x:*", "burst", "1"}) == "keyclass option 'burst' needs 'limit' and 'period'");
   CHECK(error({"x", "x:*", "limit", "1", "period", "1", "unlimited", "yes"}) ==
         "keyclass option 'unlimited' excludes 'limit'");
+  for (const char* size : {"0", "-1", "1x", ""}) {
+    CHECK(error({"x", "x:*", "max-value-bytes", size}) ==
+          "keyclass option 'max-value-bytes' must be a memory value of at least 1");
+  }
+  CHECK(error({"x", "x:*", "limit", "2000000000", "period", "1"}) ==
+        "keyclass option 'limit' is out of range together with 'period' and 'burst'");
+  CHECK(error({"x", "x:*", "limit", "1", "period", "2147483647", "burst", "2147483647"}) ==
+        "keyclass option 'limit' is out of range together with 'period' and 'burst'");
   CHECK(error({"rate", "x:*"}) == "keyclass 'rate' is defined twice");
   CHECK(error({"x", "rate:*"}) == "keyclass 'x' has the same prefix as 'rate'");
 }
@@ -403,8 +421,7 @@ TEST_CASE("Only settings that ask for what is missing are named", "[config]") {
   CHECK(Assign(config, "timeout", {"5"}).empty());
   CHECK(SettingsWithoutEffect(config).empty());
   CHECK(Assign(config, "appendonly", {"yes"}).empty());
-  CHECK(Assign(config, "keyclass", {"a", "a:*"}).empty());
-  CHECK(SettingsWithoutEffect(config) == std::vector<std::string_view>{"appendonly", "keyclass"});
+  CHECK(SettingsWithoutEffect(config) == std::vector<std::string_view>{"appendonly"});
 }
 
 TEST_CASE("Spelling of values for files", "[config]") {

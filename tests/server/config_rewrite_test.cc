@@ -149,10 +149,10 @@ TEST_CASE("Key classes are written out", "[config]") {
        "keyclass session \"session:*\" ttl 1800 sliding yes\n"
        "keyclass rate rate:* limit 100 period 60 burst 20\nkeyclass vip rate:a* unlimited yes\n");
   const std::string rewritten = Rewrite("keyclass old old:*\n", config);
-  CHECK(rewritten == "keyclass \"session\" \"session:*\" ttl 1800 sliding yes\n" +
+  CHECK(rewritten == "keyclass session \"session:*\" ttl 1800 sliding yes\n" +
                          std::string(kSignature) +
-                         "keyclass \"rate\" \"rate:*\" limit 100 period 60 burst 20\n"
-                         "keyclass \"vip\" \"rate:a*\" unlimited yes\n");
+                         "keyclass rate \"rate:*\" limit 100 period 60 burst 20\n"
+                         "keyclass vip \"rate:a*\" unlimited yes\n");
   Config again;
   Load(again, rewritten);
   CHECK(again.keyclass.get() == config.keyclass.get());

@@ -186,15 +186,51 @@ class Loading(ProcessCase):
 
     @own
     def test_what_has_no_effect_is_named_once(self):
-        server = self.start("--appendonly", "yes", "--keyclass", "a", "a:*", "--timeout", "5")
-        for name in ("appendonly", "keyclass"):
-            line = f"# Directive '{name}' is accepted but has no effect in this version."
-            self.assertEqual(server.log().count(line), 1, msg=server.log())
+        server = self.start("--appendonly", "yes", "--timeout", "5")
+        line = "# Directive 'appendonly' is accepted but has no effect in this version."
+        self.assertEqual(server.log().count(line), 1, msg=server.log())
         self.assertNotIn("'timeout'", server.log())
         self.assertNotIn("'save'", server.log())
 
 
 class Rewrite(ProcessCase):
+    @own
+    def test_key_classes_of_the_file_and_of_run_time_are_kept(self):
+        port = live_server.free_port()
+        path = self.write(
+            "classes.conf",
+            f"port {port}\nbind 127.0.0.1\n"
+            'keyclass memory "memory:*" ttl 3600\n'
+            'keyclass gone "gone:*" ttl 1\n'
+            "maxclients 100\n",
+        )
+        process = self.spawn(path)
+        connection = self.await_port(port)
+        for words in (
+            ("SET", "memory", "memory:*", "ttl", "60", "max-value-bytes", "1kb"),
+            ("SET", "rate", "rate:*", "limit", "100", "period", "60"),
+            ("SET", "session", "session:*", "ttl", "1800", "sliding", "yes"),
+        ):
+            self.assertEqual(connection.call("KEYCLASS", *words), wire.Status(b"OK"))
+        self.assertEqual(connection.call("KEYCLASS", "DEL", "gone"), 1)
+        rules = [connection.call("KEYCLASS", "GET", n) for n in ("memory", "rate", "session")]
+        self.assertEqual(connection.call("CONFIG", "REWRITE"), wire.Status(b"OK"))
+        text = Path(path).read_text()
+        self.assertIn('\nkeyclass memory "memory:*" ttl 60 max-value-bytes 1024\n', text)
+        self.assertIn('\nkeyclass rate "rate:*" limit 100 period 60 burst 99\n', text)
+        self.assertIn('\nkeyclass session "session:*" ttl 1800 sliding yes\n', text)
+        self.assertNotIn("gone", text)
+
+        process.terminate()
+        process.wait(20)
+        self.spawn(path)
+        connection = self.await_port(port)
+        self.assertEqual(
+            [connection.call("KEYCLASS", "GET", n) for n in ("memory", "rate", "session")], rules
+        )
+        connection.call("SET", "memory:1", "v")
+        self.assertEqual(connection.call("TTL", "memory:1"), 60)
+
     def test_what_is_rewritten_starts_the_same_server(self):
         port = live_server.free_port()
         path = self.write(

@@ -1,0 +1,223 @@
+#include "engine/key_purge.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/store.h"
+
+namespace alai {
+namespace {
+
+// Cursors of Store::Scan() lie below this.
+constexpr int kCursorBits = 53;
+
+// How many generations a record is older than `generation`; 0 also when it is younger.
+uint8_t AgeOf(const Record& record, uint8_t generation) {
+  const auto age = static_cast<uint8_t>(generation - record.generation());
+  return age > INT8_MAX ? 0 : age;
+}
+
+}  // namespace
+
+bool KeyPurge::MayCountUp() const {
+  return static_cast<uint8_t>(store_.generation() - base_generation_) < kGenerationsMax;
+}
+
+void KeyPurge::Begin(Job& job) {
+  job.generation = store_.NextGeneration();
+  job.began.store(true, std::memory_order_release);
+}
+
+std::shared_ptr<const KeyPurge::Job> KeyPurge::Add(std::string_view class_name,
+                                                   std::string_view prefix,
+                                                   std::function<void()> on_progress) {
+  std::lock_guard guard(mutex_);
+  if (waiting_.size() >= kWaitingMax) return nullptr;
+  Entry& entry = waiting_.emplace_back();
+  entry.job = std::make_shared<Job>();
+  entry.job->class_name = class_name;
+  entry.job->prefix = prefix;
+  entry.on_progress = std::move(on_progress);
+  if (MayCountUp()) Begin(*entry.job);
+  pending_.store(true, std::memory_order_release);
+  return entry.job;
+}
+
+uint64_t KeyPurge::Pending(std::string_view class_name) const {
+  std::lock_guard guard(mutex_);
+  uint64_t count = 0;
+  const auto add = [&](const Entries& entries) {
+    for (const Entry& entry : entries) count += entry.job->class_name == class_name ? 1 : 0;
+  };
+  add(waiting_);
+  for (const Entries& entries : jobs_) add(entries);
+  return count;
+}
+
+void KeyPurge::BeginPass() {
+  std::vector<std::string> prefixes;
+  Entries began;
+  {
+    std::lock_guard guard(mutex_);
+    std::unordered_map<std::string_view, size_t> index_of;
+    Entries left;
+    pass_generation_ = store_.generation();
+    for (Entry& entry : waiting_) {
+      Job& job = *entry.job;
+      if (!job.began.load(std::memory_order_relaxed)) {
+        if (!MayCountUp()) {
+          left.push_back(std::move(entry));
+          continue;
+        }
+        Begin(job);
+        began.push_back(entry);
+      }
+      const auto [at, fresh] = index_of.try_emplace(job.prefix, prefixes.size());
+      if (fresh) {
+        prefixes.push_back(job.prefix);
+        jobs_.emplace_back();
+      }
+      jobs_[at->second].push_back(std::move(entry));
+    }
+    waiting_ = std::move(left);
+  }
+  prefixes_ = PrefixTable(prefixes);
+  restart_.store(false, std::memory_order_relaxed);
+  db_ = 0;
+  cursor_ = 0;
+  in_pass_ = true;
+  CallAll(began);
+}
+
+// Those that could not begin for want of generations can now: a pass has been finished.
+void KeyPurge::EndPass() {
+  std::vector<Entries> done;
+  Entries began;
+  {
+    std::lock_guard guard(mutex_);
+    done.swap(jobs_);
+    for (const Entries& entries : done) {
+      for (const Entry& entry : entries) entry.job->done.store(true, std::memory_order_release);
+    }
+    base_generation_ = pass_generation_;
+    for (const Entry& entry : waiting_) {
+      if (entry.job->began.load(std::memory_order_relaxed) || !MayCountUp()) continue;
+      Begin(*entry.job);
+      began.push_back(entry);
+    }
+    pending_.store(!waiting_.empty(), std::memory_order_relaxed);
+    progress_.store(0, std::memory_order_relaxed);
+  }
+  in_pass_ = false;
+  for (const Entries& entries : done) CallAll(entries);
+  CallAll(began);
+}
+
+void KeyPurge::CallAll(const Entries& entries) {
+  for (const Entry& entry : entries) {
+    if (entry.on_progress != nullptr) entry.on_progress();
+  }
+}
+
+template <class F>
+void KeyPurge::ForEachJobOf(const Record& record, F f) const {
+  uint32_t at = prefixes_.LongestMatch(record.key());
+  const KeyClasses* classes = store_.key_classes();
+  if (at == PrefixTable::kNone || classes == nullptr) return;
+  const KeyClass* key_class = classes->Find(record.key());
+  if (key_class == nullptr) return;
+  for (; at != PrefixTable::kNone; at = prefixes_.Shorter(at)) {
+    for (const Entry& entry : jobs_[at]) {
+      Job& job = *entry.job;
+      if (AgeOf(record, job.generation) != 0 && job.class_name == key_class->name) f(job);
+    }
+  }
+}
+
+bool KeyPurge::Step(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
+  if (!pending_.load(std::memory_order_acquire)) return false;
+  // On a replica, or while writes are paused, nothing is removed.
+  if (!store_.may_remove_expired()) return false;
+  std::unique_lock step(step_mutex_, std::try_to_lock);
+  if (!step.owns_lock()) return false;
+  if (!in_pass_) BeginPass();
+  if (restart_.exchange(false, std::memory_order_relaxed)) {
+    db_ = 0;
+    cursor_ = 0;
+  }
+  const int64_t until_ns = store_.clock().MonotonicNanos() + budget_ns;
+  while (Visit(thread, now)) {
+    if (db_ == store_.databases()) {
+      EndPass();
+      return pending_.load(std::memory_order_acquire);
+    }
+    if (store_.clock().MonotonicNanos() >= until_ns) break;
+  }
+  const double databases_done =
+      db_ + static_cast<double>(cursor_) / static_cast<double>(uint64_t{1} << kCursorBits);
+  progress_.store(static_cast<int>(100 * databases_done / store_.databases()),
+                  std::memory_order_relaxed);
+  return true;
+}
+
+// One segment. False when it has to be visited again later, because somebody else holds its shard or
+// nobody may write at the moment.
+bool KeyPurge::Visit(StoreThread& thread, UnixMillis now) {
+  found_.clear();
+  const uint64_t next = store_.Scan(
+      thread, db_, cursor_, 1, now,
+      [this](const Record& record) {
+        bool purged = false;
+        ForEachJobOf(record, [&purged](Job&) { purged = true; });
+        if (!purged && AgeOf(record, pass_generation_) <= kOldAge) return;
+        found_.push_back({const_cast<Record*>(&record), purged});
+      },
+      ScanStop::kSegmentEnd);
+  if (!Treat(thread, now)) return false;
+  cursor_ = next;
+  if (cursor_ == 0) ++db_;
+  return true;
+}
+
+bool KeyPurge::Treat(StoreThread& thread, UnixMillis now) {
+  constexpr size_t kEffectOverhead = 64;
+  for (size_t first = 0; first < found_.size();) {
+    const size_t end = std::min(found_.size(), first + kRemovalsPerLock);
+    size_t effect_bytes = 0;
+    for (size_t i = first; i < end; ++i) {
+      effect_bytes += found_[i].record->key().size() + kEffectOverhead;
+    }
+    if (!store_.MayWrite(effect_bytes)) return false;
+    // All in one segment, so in one shard.
+    ShardLock& lock = store_.LockOf(Hash(found_[first].record->key()));
+    if (!lock.TryLock()) return false;
+    for (; first < end; ++first) TreatOne(thread, now, found_[first]);
+    lock.Unlock();
+  }
+  return true;
+}
+
+// Looks again, with the shard locked: the key may be gone, or written anew.
+void KeyPurge::TreatOne(StoreThread& thread, UnixMillis now, const Found& found) {
+  Tally tally;
+  Db db(store_, thread, tally, db_, Access::kLocked, now);
+  const KeyView key = MakeKey(found.record->key());
+  Record* record = db.Find(key, Lookup::kPeek);
+  if (record == nullptr) return;
+  if (!found.purged) {
+    if (AgeOf(*record, pass_generation_) <= kOldAge) return;
+    return record->set_generation(static_cast<uint8_t>(pass_generation_ - 1));
+  }
+  bool purged = false;
+  ForEachJobOf(*record, [&purged](Job& job) {
+    purged = true;
+    job.removed.fetch_add(1, std::memory_order_relaxed);
+  });
+  if (!purged) return;
+  store_.CountClass(thread, key.bytes, ClassFigures::kPurged);
+  db.Erase(key);
+  db.Notify(KeyEventClass::kGeneric, "del", key);
+}
+
+}  // namespace alai

@@ -1,0 +1,119 @@
+// Removing all the keys of a class, or those of them with a longer prefix, in the background.
+//
+// Purges that are asked for while a pass over the keyspace is under way wait for the next, which serves
+// them all: a pass looks at every key once, however many prefixes it removes.
+//
+// A purge begins by counting up the generation with which writes stamp their records: what is written
+// after that is younger than the purge and stays. A generation is one byte, so ages are told apart up to
+// 127. Each pass stamps what it finds older than kOldAge anew; and when kGenerationsMax have been used up
+// since the last finished pass began, a purge begins only with the next pass, for which its caller waits.
+//
+// Threads     Add() and the figures from any. Step() from any thread without a shard locked; one at a time
+//             does the work, the others return at once.
+// Invariants  (1) No record is older than kOldAge + kGenerationsMax generations.
+//             (2) A shard is locked for at most kRemovalsPerLock removals.
+//             (3) At most kWaitingMax purges wait.
+//             (4) A pass serves every purge that has begun before it, or stamping old records anew would
+//                 hide them from those left out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/prefix_table.h"
+#include "engine/record.h"
+
+namespace alai {
+
+class Store;
+class StoreThread;
+
+class KeyPurge {
+ public:
+  static constexpr size_t kWaitingMax = 10'000;
+
+  struct Job {
+    std::string class_name;
+    std::string prefix;  // begins with the class's
+    uint8_t generation = 0;
+    std::atomic<bool> began{false};  // what is written from now on stays
+    std::atomic<bool> done{false};
+    std::atomic<uint64_t> removed{0};
+  };
+
+  explicit KeyPurge(Store& store) : store_(store) {}
+  KeyPurge(const KeyPurge&) = delete;
+  KeyPurge& operator=(const KeyPurge&) = delete;
+
+  // nullptr: too many wait. `on_progress`, if there is one, is called by the thread that works when the
+  // purge, unless it has begun already, begins, and when it is done.
+  std::shared_ptr<const Job> Add(std::string_view class_name, std::string_view prefix,
+                                 std::function<void()> on_progress);
+
+  // Works for about `budget_ns`; true when there is more to do.
+  bool Step(StoreThread& thread, UnixMillis now, int64_t budget_ns);
+
+  // Logical databases have changed places, so the present pass looks at them all again.
+  void Restart() { restart_.store(true, std::memory_order_relaxed); }
+
+  // Purges of a class that wait or are under way.
+  uint64_t Pending(std::string_view class_name) const;
+  // How much of its way the present pass has gone, 0 to 100; 0 when there is none.
+  int ProgressPercent() const { return progress_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Job> job;
+    std::function<void()> on_progress;
+  };
+  // Of the present pass, all purges of one prefix.
+  using Entries = std::vector<Entry>;
+  struct Found {
+    Record* record;
+    bool purged;  // otherwise it is only old
+  };
+
+  static constexpr size_t kRemovalsPerLock = 32;
+  static constexpr uint8_t kOldAge = 32;
+  static constexpr uint8_t kGenerationsMax = 90;
+
+  // With mutex_ held.
+  bool MayCountUp() const;
+  void Begin(Job& job);
+
+  void BeginPass();
+  void EndPass();
+  static void CallAll(const Entries& entries);
+  // Calls f(job) for each purge that removes this record.
+  template <class F>
+  void ForEachJobOf(const Record& record, F f) const;
+  bool Visit(StoreThread& thread, UnixMillis now);
+  bool Treat(StoreThread& thread, UnixMillis now);
+  void TreatOne(StoreThread& thread, UnixMillis now, const Found& found);
+
+  Store& store_;
+  mutable std::mutex mutex_;  // guards waiting_, jobs_ (but for its worker), base_generation_
+  Entries waiting_;
+  std::vector<Entries> jobs_;    // of the present pass, by index in prefixes_
+  uint8_t base_generation_ = 0;  // when the last finished pass began
+  std::atomic<bool> pending_{false};
+  std::atomic<bool> restart_{false};
+  std::atomic<int> progress_{0};
+
+  std::mutex step_mutex_;  // guards what follows
+  bool in_pass_ = false;
+  uint8_t pass_generation_ = 0;
+  PrefixTable prefixes_;
+  int db_ = 0;
+  uint64_t cursor_ = 0;
+  std::vector<Found> found_;
+};
+
+}  // namespace alai

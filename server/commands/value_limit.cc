@@ -1,0 +1,27 @@
+#include "server/commands/value_limit.h"
+
+#include "engine/store.h"
+#include "protocol/error_text.h"
+#include "server/call.h"
+
+namespace alai {
+
+uint64_t ClassValueBytesMax(const Db& db, KeyView key) {
+  const KeyClass* key_class = db.ClassOf(key);
+  return key_class == nullptr ? UINT64_MAX : key_class->value_bytes_max;
+}
+
+void FailLargeValue(Call& call, KeyView key) {
+  Db& db = call.db();
+  db.store().CountClass(db.thread(), key.bytes, ClassFigures::kRefused);
+  call.Fail(error_text::kTooLargeForClass);
+}
+
+bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes) {
+  if (bytes <= ClassValueBytesMax(call.db(), key)) [[likely]]
+    return false;
+  FailLargeValue(call, key);
+  return true;
+}
+
+}  // namespace alai

@@ -1,0 +1,22 @@
+// The limit that a key's class sets to the size of values (max-value-bytes).
+#pragma once
+
+#include <cstdint>
+
+#include "engine/db.h"
+#include "engine/key_view.h"
+
+namespace alai {
+
+class Call;
+
+// The most bytes that the key's class lets a value have; UINT64_MAX when it sets no limit.
+uint64_t ClassValueBytesMax(const Db& db, KeyView key);
+
+// Fails the call because of that limit, and counts it.
+void FailLargeValue(Call& call, KeyView key);
+
+// Fails the call when a value of so many bytes is too large for the key's class.
+bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes);
+
+}  // namespace alai
