@@ -246,6 +246,33 @@ TEST_CASE("A pause holds all workers back as soon as it is answered") {
   CHECK(c.ReadLine() == "+OK\r\n");
 }
 
+TEST_CASE("Clients of several workers get exactly the tokens that a bucket has") {
+  RunningServer running(3);
+  constexpr int kPeers = 6;
+  constexpr int kTries = 300;
+  constexpr int64_t kTokens = 1000;
+  std::vector<std::thread> threads;
+  std::atomic<int64_t> taken{0};
+  std::atomic<int64_t> answers{0};
+  for (int i = 0; i < kPeers; ++i) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      // One token comes back in a day.
+      const std::string take =
+          Request({"CL.THROTTLE", "bucket", std::to_string(kTokens - 1), "1", "86400"});
+      for (int k = 0; k < kTries; ++k) {
+        if (peer.Ask(take) != "*5\r\n") return;
+        if (peer.ReadLine() == ":0\r\n") ++taken;
+        for (int field = 0; field < 4; ++field) peer.ReadLine();
+        ++answers;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(answers == kPeers * kTries);
+  CHECK(taken == kTokens);
+}
+
 TEST_CASE("Who has killed a client finds its connection closed") {
   RunningServer running(3);
   const Peer killer(running.path());
