@@ -8,10 +8,16 @@
 
 namespace alai {
 
-uint64_t PrefixTable::Head(std::string_view bytes) {
+// Of short keys byte by byte: a copy of a length that the compiler does not know is a call.
+inline uint64_t PrefixTable::Head(std::string_view bytes) {
   uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), std::min(bytes.size(), sizeof word));
-  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
+  if (bytes.size() >= sizeof word) [[likely]] {
+    std::memcpy(&word, bytes.data(), sizeof word);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+  }
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    word |= uint64_t{static_cast<uint8_t>(bytes[i])} << (56 - 8 * i);
+  }
   return word;
 }
 
@@ -59,7 +65,11 @@ uint32_t PrefixTable::LongestMatch(std::string_view key) const {
   const auto byte = static_cast<uint8_t>(key[0]);
   uint32_t first = first_[byte];
   uint32_t count = first_[byte + 1] - first;
+  if (count == 0) return index_of(empty_);
   const uint64_t head = Head(key);
+  if (count == 1) {
+    return Begins(entries_[first], key, head) ? entries_[first].index : index_of(empty_);
+  }
   // The first entry behind the key.
   while (count > 0) {
     const uint32_t half = count / 2;
