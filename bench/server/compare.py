@@ -15,102 +15,26 @@ expiry    a million keys that fall due in the same second: how long until all ar
           of a client that asks at a fixed rate, before and meanwhile
 """
 import argparse
-import glob
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
 
-
-def encode(*args):
-    parts = [b"*%d\r\n" % len(args)]
-    for arg in args:
-        arg = arg if isinstance(arg, bytes) else str(arg).encode()
-        parts.append(b"$%d\r\n%s\r\n" % (len(arg), arg))
-    return b"".join(parts)
-
-
-class Client:
-    """A connection that speaks RESP2."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.socket.makefile("rb")
-
-    def ask(self, *args):
-        self.socket.sendall(encode(*args))
-        return self.reply()
-
-    def reply(self):
-        line = self.file.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        if kind == b"*":
-            return [self.reply() for _ in range(int(rest))]
-        if kind == b"-":
-            sys.exit(f"server says {line}")
-        return int(rest) if kind == b":" else rest
-
-    def fill(self, count, request, batch=1000):
-        for base in range(0, count, batch):
-            self.socket.sendall(b"".join(request(i) for i in range(base, min(base + batch, count))))
-            for _ in range(base, min(base + batch, count)):
-                self.reply()
-
-
-class Server:
-    """A server pinned to core 0, for the length of a with statement."""
-
-    def __init__(self, command):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.command = [word.replace("{port}", str(self.port)) for word in command]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(["taskset", "-c", "0"] + self.command,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                Client(self.port).ask("PING")
-                return self
-            except OSError:
-                time.sleep(0.1)
-        self.process.kill()
-        sys.exit(f"no answer from {self.command}")
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-    def cpu_ns(self):
-        paths = glob.glob(f"/proc/{self.process.pid}/task/*/schedstat")
-        return sum(int(open(path).read().split()[0]) for path in paths)
-
-
-def spread(values):
-    return f"{min(values):.3f}-{max(values):.3f}"
+from pinned_server import (Client, Server, default_benchmark, encode, load, pin_load, spread,
+                           split_commands)
 
 
 def requests(options, commands):
-    benchmark = options.benchmark or shutil.which("valkey-benchmark") or shutil.which("redis-benchmark")
-    loads = [load.split(":") for load in options.loads.split(",")]
+    benchmark = options.benchmark or default_benchmark()
+    loads = [words.split(":") for words in options.loads.split(",")]
     figures = {}
     for _ in range(options.rounds):
         for who, command in enumerate(commands):
             with Server(command) as server:
                 for depth, test, count in loads:
                     before = server.cpu_ns()
-                    subprocess.run(
-                        ["taskset", "-c", "1", benchmark, "-p", str(server.port), "-t", test, "-P", depth,
-                         "-n", count, "-c", "50", "-r", "1000000", "-d", "64", "-q"],
-                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+                    load(benchmark, server, "-t", test, "-P", depth, "-n", count, "-c", "50",
+                         "-r", "1000000", "-d", "64")
                     used = (server.cpu_ns() - before) / int(count) / 1000
                     figures.setdefault((depth, test, who), []).append(used)
     print(f"{'pipeline':>8} {'test':>6} {'ours us':>9} {'spread':>14} {'other us':>9} {'spread':>14} {'ratio':>6}")
@@ -205,12 +129,7 @@ def expiry(options, commands):
 
 
 def main():
-    parts = [[]]
-    for arg in sys.argv[1:]:
-        if arg == "--":
-            parts.append([])
-        else:
-            parts[-1].append(arg)
+    own, commands = split_commands(sys.argv[1:])
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["requests", "keys", "expiry"])
@@ -218,11 +137,11 @@ def main():
     parser.add_argument("--benchmark")
     parser.add_argument("--loads", default="1:set:200000,1:get:200000,16:set:2000000,16:get:2000000,"
                                            "100:set:5000000,100:get:5000000")
-    options = parser.parse_args(parts[0])
-    if len(parts) != 3:
+    options = parser.parse_args(own)
+    if len(commands) != 2:
         parser.error("two commands, each after --")
-    os.sched_setaffinity(0, {1})
-    {"requests": requests, "keys": keys, "expiry": expiry}[options.what](options, parts[1:])
+    pin_load()
+    {"requests": requests, "keys": keys, "expiry": expiry}[options.what](options, commands)
 
 
 main()
