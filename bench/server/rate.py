@@ -19,7 +19,7 @@ GCRA script   the same algorithm as ours, gcra.lua, by EVALSHA
 taken away, since no limiter could save that.
 
 Trap: refusing is cheaper than allowing, since nothing is written. So every bucket has room for all that
-a round asks of it, which is 20 or 40 on average.
+a round asks of it, which is 30 or 100 on average.
 """
 import argparse
 import pathlib
@@ -32,7 +32,7 @@ from pinned_server import split_commands
 FOLDER = pathlib.Path(__file__).resolve().parent
 BUCKETS = 10_000
 CLIENTS = 50
-DEPTHS = {1: 200_000, 16: 400_000}  # and how many decisions are measured
+DEPTHS = {1: 300_000, 16: 1_000_000}  # and how many decisions are measured
 BURST, COUNT, PERIOD_S = 199, 100, 60
 OURS, OTHER, ECHO = range(3)
 NAMES = ["ours", "other", "echo loop"]

@@ -1,10 +1,10 @@
 // A day of a memories platform on a fake clock: sessions that slide, scores and memories that expire,
-// rate limits by user and endpoint, logouts that purge. Every reply and every figure of KEYCLASS STATS
+// rate limits by user and endpoint, logouts that purge and reset. Every reply and every figure of KEYCLASS STATS
 // is compared with a model of maps and sets.
 //
 // Users come and go in waves: each is about for an hour or so, and then their session ends by itself.
-// Before anything is asked the clock moves to a moment at which no key has just become due, so that
-// every key's fate is certain: the server removes what is due within a tenth of a second.
+// Before anything is asked the clock moves to a moment about which no key becomes due, so that every
+// key's fate is certain: the server removes what is due, and purges, within a tenth of a second.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -28,7 +28,7 @@ constexpr int64_t kHour = 3600 * kSecond;
 constexpr int64_t kDay = 24 * kHour;
 constexpr int64_t kUsers = 10'000;
 constexpr int64_t kMemories = 2'000;
-constexpr int64_t kVisitsPerStep = 8;
+constexpr int64_t kVisitsPerStep = 20;
 constexpr int64_t kCheckEvery = kHour / 4;
 constexpr int64_t kSweptWithin = 100;
 
@@ -38,6 +38,7 @@ constexpr int64_t kAtOnce = 21;   // and 20 more
 struct Figures {
   int64_t hits = 0;
   int64_t misses = 0;
+  int64_t renewed = 0;
   int64_t expired = 0;
   int64_t purged = 0;
   int64_t allowed = 0;
@@ -57,7 +58,10 @@ class ModelClass {
     if (found == deadlines_.end()) return false;
     const int64_t gain = ttl_ / 64;
     const int64_t renewed = now + ttl_ + gain;
-    if (sliding_ && renewed - found->second >= gain) Put(key, renewed);
+    if (sliding_ && renewed - found->second >= gain) {
+      ++figures.renewed;
+      Put(key, renewed);
+    }
     return true;
   }
   void Write(const std::string& key, int64_t now) { Put(key, now + ttl_); }
@@ -155,11 +159,11 @@ class Day {
   }
   std::array<ModelClass*, 5> classes() { return {&memory_, &score_, &session_, &rate_, &admin_}; }
 
-  // To `time`, or somewhat later when a key becomes due just then.
+  // To `time`, or somewhat later when a key becomes due about then.
   void AdvanceTo(int64_t time) {
     fixture_.Advance(time - now());
     const auto due = [&](const ModelClass* keys) {
-      return keys->DueWithin(now() - kSweptWithin, now());
+      return keys->DueWithin(now() - kSweptWithin, now() + kSweptWithin);
     };
     const auto all = classes();
     while (std::any_of(all.begin(), all.end(), due)) fixture_.Advance(kSweptWithin / 2);
@@ -176,7 +180,7 @@ class Day {
     requests_.clear();
     replies_.clear();
     if (!Get(session_, "session:" + user)) Set(session_, "session:" + user);
-    const int64_t hurry = random_.Below(40) == 0 ? 40 : 4;
+    const int64_t hurry = random_.Below(20) == 0 ? 80 : 4;
     for (int64_t i = random_.Between(1, hurry); i > 0; --i) {
       if (random_.Below(2) == 0) {
         if (Take(user, "memory", is_admin)) {
@@ -186,9 +190,13 @@ class Day {
         GetOrSet(score_, "score:" + user + ":today:" + std::to_string(random_.Below(20)));
       }
     }
-    if (random_.Below(20) == 0) Logout(user);
+    const bool logs_out = random_.Below(20) == 0;
+    if (logs_out) Logout(user);
     INFO(user << " at " << now() - begin << " ms");
-    REQUIRE(client_.Ask(requests_) == replies_);
+    client_.Send(requests_);
+    fixture_.local().RunUntilIdle();
+    if (logs_out) AdvanceTo(now() + kSweptWithin / 2);
+    REQUIRE(client_.Receive() == replies_);
   }
 
   void Expect(std::initializer_list<std::string_view> words, std::string_view reply) {
@@ -238,6 +246,9 @@ class Day {
     session_.Remove("session:" + user);
     Expect({"DEL", "session:" + user}, ":1\r\n");
     const std::string prefix = "score:" + user + ":";
+    const std::string buckets[] = {"rate:" + user + ":memory", "rate:" + user + ":score"};
+    const int reset = rate_.Remove(buckets[0]) + rate_.Remove(buckets[1]);
+    Expect({"RATE.RESET", buckets[0], buckets[1]}, ":" + std::to_string(reset) + "\r\n");
     const int64_t purged = score_.Purge(prefix);
     if (random_.Below(2) == 0) {
       Expect({"KEYCLASS", "PURGE", "score", prefix}, "+OK\r\n");
@@ -264,6 +275,7 @@ class Day {
     }
     CHECK(shown["keys"] == model.keys());
     CHECK((shown["bytes"] > 0) == (model.keys() > 0));
+    CHECK(shown["renewed"] == model.figures.renewed);
     CHECK(shown["expired"] == model.figures.expired);
     CHECK(shown["purged"] == model.figures.purged);
     CHECK(shown["purges_pending"] == 0);
@@ -274,9 +286,11 @@ class Day {
     CHECK(shown["hits"] == model.figures.hits);
     CHECK(shown["misses"] == model.figures.misses);
   }
+
   // A day on which nothing of some kind has happened would show little.
   void CheckThatAllHappened() const {
     CHECK(session_.figures.expired > 5'000);
+    CHECK(session_.figures.renewed > 5'000);
     CHECK(score_.figures.purged > 1'000);
     CHECK(score_.figures.hits > 1'000);
     CHECK(memory_.figures.expired > 10'000);
