@@ -140,9 +140,10 @@ void Db::MoveDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked && record->CanHoldDeadline(deadline));
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
+  Stamp(record);
+  if (deadline >= record->deadline()) return Shard::PutOffDeadline(table, record, deadline);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  Stamp(record);
   shard.ChangeDeadline(table, key, place, deadline);
 }
 

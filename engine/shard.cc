@@ -150,6 +150,11 @@ void Shard::ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMilli
   Arm(directory->id(entry), directory->segment(entry), place.index, deadline);
 }
 
+void Shard::PutOffDeadline(Table& table, Record* record, UnixMillis deadline) {
+  table.CountDeadline(record->deadline(), deadline);
+  record->set_deadline(deadline);
+}
+
 std::unique_ptr<Table> Shard::Detach(int db) {
   std::unique_ptr<Table> table(this->table(db));
   if (table == nullptr) return nullptr;

@@ -49,6 +49,9 @@ class Shard {
   void ShrinkIfSparse(StoreThread& thread, Table& table, uint64_t hash);
   // Changes the deadline within the room that the record has for it.
   void ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMillis deadline);
+  // The same for one that is no earlier than the present one: the bucket is armed in time already, so
+  // it need not be known.
+  static void PutOffDeadline(Table& table, Record* record, UnixMillis deadline);
 
   // Lets every table count by these classes, nullptr for none, from nothing. They outlive the shard or
   // the next call.

@@ -147,7 +147,7 @@ void Store::RenewOne(StoreThread& thread, const StoreThread::SeenSliding& seen, 
         "PEXPIREAT", seen.key, {digits, FormatInt64(deadline, digits)}, "GT"};
     change_log_->Append(seen.db, command);
   }
-  shard.ChangeDeadline(*table, key, place, deadline);
+  Shard::PutOffDeadline(*table, record, deadline);
   FiguresOf(thread, key_class->slot).counts[ClassFigures::kRenewed].Add();
 }
 
