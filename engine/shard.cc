@@ -38,6 +38,7 @@ void Shard::Init(int databases, uint32_t shard_bits, UnixMillis now,
   shard_bits_ = shard_bits;
   steady_time_ = &steady_time;
   wheel_time = now;
+  wheel_ = std::make_unique<Wheel>(now);
   tables_ = std::make_unique<std::atomic<Table*>[]>(static_cast<size_t>(databases));
 }
 
@@ -168,7 +169,7 @@ std::unique_ptr<Table> Shard::Detach(int db) {
     ++registered.generation;
     free_ids_.push_back(id);
   }
-  if (free_ids_.size() == segments_.size() && wheel_ != nullptr) wheel_->Reset(wheel_time);
+  if (free_ids_.size() == segments_.size()) wheel_->Reset(wheel_time);
   return table;
 }
 
@@ -242,7 +243,7 @@ bool Shard::CollectForRebuild(SegmentRef old) {
   scratch_.clear();
   CollectWords(old, &scratch_);
   // Armed buckets whose records with deadlines have all gone count until now.
-  if (wheel_ != nullptr) ForgetArmed(old);
+  ForgetArmed(old);
   return std::any_of(scratch_.begin(), scratch_.end(), [](SlotWord w) { return w.has_deadline(); });
 }
 

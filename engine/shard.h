@@ -77,14 +77,12 @@ class Shard {
 
   // Drops stale wheel entries of one slot when there are too many; cheap when there are not.
   void PurgeWheelStep();
-  bool wheel_is_bloated() const {
-    return wheel_ != nullptr && wheel_->entries() > 2 * armed_buckets_ + 512;
-  }
+  bool wheel_is_bloated() const { return wheel_->entries() > 2 * armed_buckets_ + 512; }
   // The clock went back: everything is armed anew from `now` on. Also after very long uptime.
   void RebaseWheel(UnixMillis now);
   const Wheel* wheel() const { return wheel_.get(); }
-  // Lock-free: whether a wheel exists, that is whether a key ever had a deadline.
-  bool has_wheel() const { return has_wheel_.load(std::memory_order_acquire); }
+  // Lock-free: whether a key here ever had a deadline.
+  bool has_deadlines() const { return has_deadlines_.load(std::memory_order_acquire); }
   // When the sweep last finished here; for sharing the work between threads.
   std::atomic<UnixMillis> swept_at{0};
   // Bytes of the wheel, as the last sweep found them.
@@ -121,7 +119,6 @@ class Shard {
   static void NoteDue(Bucket& bucket, uint32_t tick);
   UnixMillis DueAt(const Record& record) const;
   Bucket* BucketOf(BucketRef ref);
-  void MakeWheel();
 
   std::unique_ptr<std::atomic<Table*>[]> tables_;
   int databases_ = 0;
@@ -131,7 +128,7 @@ class Shard {
   std::vector<Registered> segments_;
   std::vector<uint32_t> free_ids_;
   std::unique_ptr<Wheel> wheel_;
-  std::atomic<bool> has_wheel_{false};
+  std::atomic<bool> has_deadlines_{false};
   uint64_t armed_buckets_ = 0;
   uint32_t purge_cursor_ = 0;
   std::vector<SlotWord> scratch_;

@@ -6,7 +6,8 @@
 namespace alai {
 
 void Shard::Arm(uint32_t segment_id, SegmentRef segment, uint32_t index, UnixMillis deadline) {
-  if (wheel_ == nullptr) MakeWheel();
+  if (!has_deadlines_.load(std::memory_order_relaxed)) [[unlikely]]
+    has_deadlines_.store(true, std::memory_order_release);
   ArmAt(segment_id, segment.buckets()[index], index, wheel_->TickOf(deadline));
 }
 
@@ -20,11 +21,6 @@ void Shard::ArmAt(uint32_t segment_id, Bucket& bucket, uint32_t index, uint32_t 
     return;
   }
   wheel_->Add(BucketRef(segment_id, segments_[segment_id].generation, index), tick);
-}
-
-void Shard::MakeWheel() {
-  wheel_ = std::make_unique<Wheel>(wheel_time);
-  has_wheel_.store(true, std::memory_order_release);
 }
 
 // The buckets of a segment that is about to be replaced no longer count as armed; their entries
@@ -82,7 +78,6 @@ void Shard::NoteDue(Bucket& bucket, uint32_t tick) {
 
 bool Shard::TakeDue(UnixMillis now, std::vector<DueBucket>* due) {
   due->clear();
-  if (wheel_ == nullptr) return false;
   wheel_time = std::max(wheel_time, now);
   Wheel::Slot slot;
   while (due->empty()) {
@@ -176,7 +171,6 @@ void Shard::PurgeWheelStep() {
 
 void Shard::RebaseWheel(UnixMillis now) {
   wheel_time = now;
-  if (wheel_ == nullptr) return;
   wheel_->Reset(now);
   armed_buckets_ = 0;
   for (uint32_t id = 0; id < segments_.size(); ++id) {

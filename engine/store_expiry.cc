@@ -61,7 +61,7 @@ SweepResult Store::Sweep(StoreThread& thread, UnixMillis now, int64_t budget_ns)
   for (uint32_t visited = 0; visited < shard_count_; ++visited) {
     const uint32_t i = sweep_cursor_.fetch_add(1, std::memory_order_relaxed) & (shard_count_ - 1);
     Shard& shard = shards_[i];
-    if (!shard.has_wheel()) continue;
+    if (!shard.has_deadlines()) continue;
     // Another thread was here within this tick.
     const UnixMillis swept_at = shard.swept_at.load(std::memory_order_relaxed);
     if (swept_at <= now && now - swept_at < Wheel::kTickMillis) continue;

@@ -74,7 +74,7 @@ uint32_t Wheel::Take(Slot slot, BucketRef* refs) {
   used = kEntriesPerChunk;
   if (rest == 0) occupied_[slot.level] &= ~(uint64_t{1} << slot.index);
   entries_ -= n;
-  if (entries_ == 0 && pages_.size() > 1) ReleaseChunks();
+  if (entries_ == 0 && pages_.size() > kPagesKept) ReleaseChunks();
   return n;
 }
 

@@ -40,8 +40,7 @@ class Audit {
         Fail() << "shard " << i << " counts " << shard.armed_buckets() << " armed buckets of "
                << armed;
       }
-      if (shard.wheel() != nullptr &&
-          shard.wheel()->entries() + shard.wheel()->far_entries() < armed) {
+      if (shard.wheel()->entries() + shard.wheel()->far_entries() < armed) {
         Fail() << "shard " << i << " has fewer entries in its wheel than armed buckets";
       }
     }
