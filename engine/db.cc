@@ -3,6 +3,7 @@
 #include "engine/access_clock.h"
 #include "engine/base/assert.h"
 #include "engine/change_log.h"
+#include "engine/frequency_sketch.h"
 #include "engine/key_events.h"
 #include "engine/store.h"
 
@@ -25,9 +26,13 @@ Record* Db::Find(KeyView key, Lookup lookup) {
       Notify(KeyEventClass::kMiss, "keymiss", key);
     }
   }
-  if (record != nullptr && lookup != Lookup::kPeek && !tally_.no_touch) Touch(*record);
   if (lookup == Lookup::kUse && store_.key_classes() != nullptr) [[unlikely]]
     NoteClassUse(key, record);
+  if (lookup == Lookup::kPeek || tally_.no_touch) return record;
+  if (record != nullptr) Touch(*record);
+  // Keys that are missing count as well: the ones that are asked for again are worth keeping.
+  if (FrequencySketch* sketch = store_.sketch()) [[unlikely]]
+    sketch->Count(key.hash, thread_.sketch_uses());
   return record;
 }
 

@@ -46,6 +46,7 @@ void Reclaimer::Unregister(StoreThread* thread) {
   std::lock_guard guard(mutex_);
   std::erase(threads_, thread);
   expired_by_gone_ += thread->expired.Get();
+  evicted_by_gone_ += thread->evicted.Get();
   orphaned_bytes_ += thread->retired_bytes();
   for (RetiredBatch& batch : thread->waiting_) orphans_.push_back(std::move(batch));
   delete thread;
@@ -62,6 +63,13 @@ uint64_t Reclaimer::expired() const {
   std::lock_guard guard(mutex_);
   uint64_t sum = expired_by_gone_;
   for (const StoreThread* thread : threads_) sum += thread->expired.Get();
+  return sum;
+}
+
+uint64_t Reclaimer::evicted() const {
+  std::lock_guard guard(mutex_);
+  uint64_t sum = evicted_by_gone_;
+  for (const StoreThread* thread : threads_) sum += thread->evicted.Get();
   return sum;
 }
 

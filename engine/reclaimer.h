@@ -59,6 +59,9 @@ class Reclaimer {
   // Sums of all threads, for INFO.
   uint64_t retired_bytes() const;
   uint64_t expired() const;
+  uint64_t evicted() const;
+  // In batches that are closed; a part of retired_bytes(), to be had without a lock.
+  uint64_t waiting_bytes() const { return closed_bytes_.load(std::memory_order_relaxed); }
 
   // True while more than kRetiredBytesMax wait for some thread to announce itself: who is about to
   // write holds back then, or what is retired meanwhile could use up the memory. One load of a word
@@ -96,6 +99,7 @@ class Reclaimer {
   std::vector<RetiredBatch> orphans_;  // of threads that have gone
   uint64_t orphaned_bytes_ = 0;
   uint64_t expired_by_gone_ = 0;
+  uint64_t evicted_by_gone_ = 0;
 };
 
 }  // namespace alai

@@ -6,6 +6,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/memory.h"
 #include "engine/change_log.h"
+#include "engine/frequency_sketch.h"
 #include "engine/key_events.h"
 
 namespace alai {
@@ -41,6 +42,7 @@ Store::~Store() {
     while (FreeSome(detached, INT64_MAX)) {
     }
   }
+  if (FrequencySketch* sketch = this->sketch()) sketch->Delete();
 }
 
 StoreThread* Store::RegisterThread() { return reclaimer_.Register(); }
@@ -83,8 +85,11 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
   for (uint32_t i = 0; i < shard_count_; ++i) {
     std::unique_ptr<Table> table = shards_[i].Detach(db);
     if (table == nullptr) continue;
+    const uint64_t bytes = table->record_bytes.Get() + table->segment_bytes.Get();
     detached_keys_.fetch_add(table->keys.Get(), std::memory_order_relaxed);
-    detached_.push_back({std::move(table), epoch, 0});
+    detached_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    memory_limit_.NoteDetached(static_cast<int64_t>(bytes));
+    detached_.push_back({std::move(table), epoch, bytes, 0});
   }
   if (key_events_ != nullptr) key_events_->OnDatabaseReplaced(db);
 }
@@ -114,6 +119,8 @@ bool Store::FreeDetached(StoreThread& thread, int64_t budget_ns) {
   if (more) {
     detached_.push_back(std::move(detached));
   } else {
+    detached_bytes_.fetch_sub(detached.bytes, std::memory_order_relaxed);
+    memory_limit_.NoteDetached(-static_cast<int64_t>(detached.bytes));
     detached_keys_.fetch_sub(keys, std::memory_order_release);
   }
   return more || !detached_.empty();
@@ -170,12 +177,14 @@ MemoryStats Store::Memory() const {
   }
   stats.retired_bytes = reclaimer_.retired_bytes();
   stats.detached_keys = detached_keys_.load(std::memory_order_relaxed);
+  stats.detached_bytes = detached_bytes();
+  if (const FrequencySketch* sketch = this->sketch()) stats.sketch_bytes = sketch->block_size();
   return stats;
 }
 
 uint64_t Store::UsedBytes() const {
   const MemoryStats stats = Memory();
-  return stats.record_bytes + stats.segment_bytes + stats.wheel_bytes;
+  return stats.record_bytes + stats.segment_bytes + stats.wheel_bytes + stats.sketch_bytes;
 }
 
 }  // namespace alai

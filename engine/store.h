@@ -18,9 +18,11 @@
 #include "engine/base/clock.h"
 #include "engine/base/steady_time.h"
 #include "engine/db.h"
+#include "engine/eviction.h"
 #include "engine/key_classes.h"
 #include "engine/key_purge.h"
 #include "engine/lock_request.h"
+#include "engine/memory_limit.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
 #include "engine/store_thread.h"
@@ -28,6 +30,7 @@
 namespace alai {
 
 class ChangeLog;
+class FrequencySketch;
 class KeyEventSink;
 class MissSource;
 
@@ -64,6 +67,8 @@ struct MemoryStats {
   uint64_t wheel_bytes = 0;
   uint64_t retired_bytes = 0;  // waiting until no reader can see them
   uint64_t detached_keys = 0;  // of flushed databases, not freed yet
+  uint64_t detached_bytes = 0;
+  uint64_t sketch_bytes = 0;  // for the frequencies that eviction goes by
 };
 
 class Store {
@@ -82,6 +87,7 @@ class Store {
   StoreThread* RegisterThread();
   void UnregisterThread(StoreThread* thread);
   Reclaimer& reclaimer() { return reclaimer_; }
+  const Reclaimer& reclaimer() const { return reclaimer_; }
   Turn& turn() { return turn_; }
 
   // Whether a command may go on to lock shards and write, with effects of up to `effect_bytes` in the
@@ -94,6 +100,12 @@ class Store {
     return MayWriteLogged(effect_bytes);
   }
   static constexpr int64_t kWriteRetryNanos = 1'000'000;
+
+  // How much memory there is for the data, and what goes when it is used up.
+  MemoryLimit& memory_limit() { return memory_limit_; }
+  Eviction& eviction() { return eviction_; }
+  // nullptr while no policy asks how often keys are used.
+  FrequencySketch* sketch() const { return sketch_.load(std::memory_order_acquire); }
 
   // Hints before a batch is run: the directory and bucket, then the record of a key.
   void PrefetchBucket(int db, uint64_t hash) const;
@@ -166,6 +178,7 @@ class Store {
   bool FreeDetached(StoreThread& thread, int64_t budget_ns);
   // Keys of flushed databases that have not been freed yet.
   uint64_t detached_keys() const { return detached_keys_.load(std::memory_order_acquire); }
+  uint64_t detached_bytes() const { return detached_bytes_.load(std::memory_order_relaxed); }
 
   DatabaseStats StatsOf(int db, UnixMillis now) const;
   uint64_t KeyCount(int db) const;
@@ -174,6 +187,8 @@ class Store {
   uint64_t UsedBytes() const;
   // Keys removed because their time had come, since the start or the last reset.
   uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
+  // Keys removed because memory was short.
+  uint64_t EvictedKeys() const { return reclaimer_.evicted(); }
 
   const Clock& clock() const { return clock_; }
 
@@ -200,11 +215,13 @@ class Store {
 
  private:
   friend class Db;
+  friend class Eviction;
 
   // A table that FlushDatabase() took out, invisible once the reclaimer is two epochs further.
   struct Detached {
     std::unique_ptr<Table> table;
     uint64_t epoch;
+    uint64_t bytes;
     uint32_t next_entry;
   };
 
@@ -221,6 +238,8 @@ class Store {
   bool TokenBucketExpired(const Record& record) const;
   // Logs, notifies and removes a record whose time has come; its shard is locked.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
+  // The same for one that goes because memory is short.
+  void Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
                       bool* more);
   // Of the buckets that a sweep has emptied: where each was, by the hash of a key that was there.
@@ -254,10 +273,14 @@ class Store {
   std::mutex detached_mutex_;
   std::vector<Detached> detached_;
   std::atomic<uint64_t> detached_keys_{0};
+  std::atomic<uint64_t> detached_bytes_{0};
   std::atomic<uint32_t> sweep_cursor_{0};
   std::atomic<bool> active_expiry_{true};
   std::atomic<bool> may_remove_expired_{true};
   std::atomic<AccessClock> access_clock_{AccessClock::kLru};
+  std::atomic<FrequencySketch*> sketch_{nullptr};
+  MemoryLimit memory_limit_{*this};
+  Eviction eviction_{*this};
   ChangeLog* change_log_ = nullptr;
   KeyEventSink* key_events_ = nullptr;
   MissSource* miss_source_ = nullptr;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/counter.h"
@@ -55,6 +56,28 @@ class StoreThread {
   std::vector<SeenExpired>& seen_expired() { return seen_expired_; }
   Random& random() { return random_; }
 
+  // The allocator's counters of the bytes that this thread has allocated and freed since it began,
+  // which it keeps itself: given by the thread they belong to, for MemoryLimit.
+  void MeterAllocations(const uint64_t* allocated, const uint64_t* freed) {
+    allocated_ = allocated;
+    freed_ = freed;
+    published_bytes_ = MeteredBytes();
+  }
+  bool metered() const { return allocated_ != nullptr; }
+  // What it has allocated since it last said so, without what it has retired.
+  int64_t unpublished_bytes() const { return MeteredBytes() - published_bytes_; }
+  // False when MemoryLimit has been corrected since this thread published; what it holds back then has
+  // been counted.
+  bool BelongsToRound(uint32_t round) const { return published_round_ == round; }
+  int64_t TakeUnpublishedBytes(uint32_t round) {
+    if (!metered()) return 0;
+    const int64_t bytes = MeteredBytes();
+    const int64_t unpublished = bytes - std::exchange(published_bytes_, bytes);
+    return std::exchange(published_round_, round) == round ? unpublished : 0;
+  }
+  // Uses counted since FrequencySketch::Count() last aged.
+  uint32_t* sketch_uses() { return &sketch_uses_; }
+
   // Room that the sweep and Scan() use again and again.
   std::vector<Shard::DueBucket>& due_scratch() { return due_scratch_; }
   std::vector<SlotWord>& scan_scratch() { return scan_scratch_; }
@@ -73,8 +96,9 @@ class StoreThread {
   std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
   std::vector<ClassUse>& class_uses() { return class_uses_; }
 
-  // Keys that this thread removed because their time had come.
+  // Keys that this thread removed because their time had come, and because memory was short.
   Counter expired;
+  Counter evicted;
   // What this thread has counted by class.
   ThreadClassFigures class_figures;
 
@@ -84,6 +108,9 @@ class StoreThread {
   void Retire(void* block, size_t size, RetiredKind kind);
   void CloseBatch();
   void Reclaim();
+  int64_t MeteredBytes() const {
+    return static_cast<int64_t>(*allocated_ - *freed_ - retired_bytes_.Get());
+  }
 
   Reclaimer& reclaimer_;
   // The epoch this thread has seen; kOffline while it cannot hold references.
@@ -98,6 +125,11 @@ class StoreThread {
   std::vector<SeenSliding> seen_sliding_;
   std::vector<ClassUse> class_uses_;
   Random random_;
+  const uint64_t* allocated_ = nullptr;
+  const uint64_t* freed_ = nullptr;
+  int64_t published_bytes_ = 0;
+  uint32_t published_round_ = 0;
+  uint32_t sketch_uses_ = 0;
   std::vector<Shard::DueBucket> due_scratch_;
   std::vector<SlotWord> scan_scratch_;
 };

@@ -1,0 +1,299 @@
+#include "engine/eviction.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/access_clock.h"
+#include "engine/change_log.h"
+#include "engine/frequency_sketch.h"
+#include "engine/key_events.h"
+#include "engine/store.h"
+
+namespace alai {
+namespace {
+
+// Keys that are looked at for each of maxmemory-samples.
+constexpr size_t kKeysPerSample = 4;
+// One draw looks at no more buckets than this, however few of their keys have a deadline.
+constexpr uint32_t kBucketsPerDraw = 512;
+// Attempts in a row that may fail, because shards are locked, before a slice ends.
+constexpr int kMissesMax = 64;
+constexpr size_t kEffectOverhead = 64;
+// How soon the sketch forgets, in uses for each of its words, which serve two to four keys: recency
+// is what LRU is asked for, while LFU's own counters forget by the minute.
+constexpr uint32_t kLruUsesPerWord = 40;
+constexpr uint32_t kLfuUsesPerWord = 120;
+
+uint32_t UsesPerWord(EvictionPolicy policy) {
+  return policy == EvictionPolicy::kLfu ? kLfuUsesPerWord : kLruUsesPerWord;
+}
+
+}  // namespace
+
+void Store::Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
+  const std::string_view key = place.word().record()->key();
+  if (change_log_ != nullptr) {
+    const std::string_view command[] = {"DEL", key};
+    change_log_->Append(table.db(), command);
+  }
+  if (key_events_ != nullptr) {
+    key_events_->OnKeyEvent(KeyEventClass::kEvicted, "evicted", table.db(), MakeKey(key));
+  }
+  thread.evicted.Add();
+  if (key_classes() != nullptr) [[unlikely]]
+    CountClass(thread, key, ClassFigures::kEvicted);
+  shard.Remove(thread, table, place);
+}
+
+EvictionRules Eviction::rules() const {
+  return {.policy = policy_.load(std::memory_order_relaxed),
+          .volatile_only = volatile_only_.load(std::memory_order_relaxed),
+          .samples = samples_.load(std::memory_order_relaxed)};
+}
+
+bool Eviction::WantsSketch() const {
+  const EvictionPolicy policy = policy_.load(std::memory_order_relaxed);
+  return store_.memory_limit().on() &&
+         (policy == EvictionPolicy::kLru || policy == EvictionPolicy::kLfu);
+}
+
+void Eviction::Follow(const EvictionRules& rules) {
+  policy_.store(rules.policy, std::memory_order_relaxed);
+  volatile_only_.store(rules.volatile_only, std::memory_order_relaxed);
+  samples_.store(rules.samples, std::memory_order_relaxed);
+  FrequencySketch* sketch = store_.sketch();
+  if (sketch != nullptr) {
+    sketch->set_uses_per_word(UsesPerWord(rules.policy));
+  } else if (WantsSketch()) {
+    sketch = FrequencySketch::Create(FrequencySketch::kWordsMin, UsesPerWord(rules.policy));
+    store_.sketch_.store(sketch, std::memory_order_release);
+  }
+}
+
+void Eviction::Maintain(StoreThread& thread) {
+  FrequencySketch* sketch = store_.sketch();
+  if (sketch == nullptr) return;
+  FrequencySketch* fresh = nullptr;
+  if (WantsSketch()) {
+    uint64_t keys = 0;
+    for (int db = 0; db < store_.databases(); ++db) keys += store_.KeyCount(db);
+    if (keys <= sketch->words() * FrequencySketch::kKeysPerWord) return;
+    fresh = sketch->Resized(std::bit_ceil(keys / FrequencySketch::kKeysPerWord));
+  }
+  // Follow() may have made another meanwhile.
+  if (store_.sketch_.compare_exchange_strong(sketch, fresh, std::memory_order_acq_rel)) {
+    thread.RetireBlock(sketch, sketch->block_size());
+  } else if (fresh != nullptr) {
+    fresh->Delete();
+  }
+}
+
+bool Eviction::HasRoom(StoreThread& thread) {
+  const int64_t excess = store_.memory_limit().Excess(thread);
+  return excess <= 0 && !TooMuchWaits(excess);
+}
+
+// Whether memory that waits to be freed takes what the limit tolerates.
+bool Eviction::TooMuchWaits(int64_t excess) const {
+  const MemoryLimit& limit = store_.memory_limit();
+  const auto bound = static_cast<int64_t>(limit.tolerance() / 4 * 3);
+  return excess + static_cast<int64_t>(limit.waiting_bytes()) > bound;
+}
+
+EvictionSlice Eviction::MakeRoom(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
+  EvictionSlice slice;
+  MemoryLimit& limit = store_.memory_limit();
+  int64_t excess = limit.on() ? limit.Excess(thread) : INT64_MIN / 2;
+  if (excess > 0 && store_.may_remove_expired()) {
+    const EvictionRules rules = this->rules();
+    const int64_t began_ns = store_.clock_.MonotonicNanos();
+    int64_t last_ns = began_ns;
+    bool nothing = rules.policy == EvictionPolicy::kNone;
+    for (int misses = 0; excess > 0 && !nothing && misses < kMissesMax;) {
+      const Attempt attempt = EvictOne(thread, now, rules);
+      misses = attempt == Attempt::kMissed ? misses + 1 : 0;
+      nothing = attempt == Attempt::kNothing;
+      if (attempt == Attempt::kEvicted) ++slice.evicted;
+      const int64_t now_ns = store_.clock_.MonotonicNanos();
+      slice.longest_ns = std::max(slice.longest_ns, now_ns - last_ns);
+      last_ns = now_ns;
+      excess = limit.Excess(thread);
+      if (now_ns - began_ns >= budget_ns) break;
+    }
+    slice.nanos = last_ns - began_ns;
+    slice.more = excess > 0 && !nothing;
+    if (excess > 0 && nothing) slice.room = Room::kNone;
+  }
+  if (slice.room == Room::kEnough && limit.on() && TooMuchWaits(excess)) slice.room = Room::kLater;
+  NoteExceeded(excess > 0);
+  return slice;
+}
+
+Eviction::Attempt Eviction::EvictOne(StoreThread& thread, UnixMillis now,
+                                     const EvictionRules& rules) {
+  Candidates candidates;
+  candidates.wanted = rules.policy == EvictionPolicy::kRandom
+                          ? 1
+                          : std::clamp<size_t>(static_cast<size_t>(rules.samples) * kKeysPerSample,
+                                               1, kCandidatesMax);
+  Gather(thread.random(), rules.volatile_only, &candidates);
+  if (candidates.count == 0) {
+    return AnythingToEvict(rules.volatile_only) ? Attempt::kMissed : Attempt::kNothing;
+  }
+  const Candidate& victim = LeastValuable(candidates, now, rules.policy);
+  return Remove(thread, victim, now) ? Attempt::kEvicted : Attempt::kMissed;
+}
+
+// Draws from one shard what there is, and from the next ones what is missing then.
+void Eviction::Gather(Random& random, bool volatile_only, Candidates* out) const {
+  const uint32_t shards = store_.shard_count();
+  const auto first = static_cast<uint32_t>(random.Below(shards));
+  for (uint32_t i = 0; i < shards && out->count < out->wanted; ++i) {
+    const uint32_t index = (first + i) & (shards - 1);
+    Table* table = PickTable(store_.shard(index), store_.databases(), random, volatile_only);
+    if (table != nullptr) Draw(*table, random, volatile_only, {nullptr, table, index}, out);
+  }
+}
+
+// One of the shard's tables, each with a probability proportional to the keys that may go.
+Table* Eviction::PickTable(const Shard& shard, int databases, Random& random, bool volatile_only) {
+  const auto keys_of = [volatile_only](const Table& table) {
+    return volatile_only ? table.expires.Get() : table.keys.Get();
+  };
+  uint64_t sum = 0;
+  Table* last = nullptr;
+  for (int db = 0; db < databases; ++db) {
+    Table* table = shard.table(db);
+    const uint64_t keys = table == nullptr ? 0 : keys_of(*table);
+    if (keys == 0) continue;
+    sum += keys;
+    // Reservoir sampling: the later one takes the place of those before with its share of the sum.
+    if (last == nullptr || random.Below(sum) < keys) last = table;
+  }
+  return last;
+}
+
+// Goes through a table's buckets from a random one on.
+void Eviction::Draw(const Table& table, Random& random, bool volatile_only, Candidate like,
+                    Candidates* out) {
+  const Directory* directory = table.directory();
+  const auto collect = [&](const Bucket& bucket) {
+    for (uint32_t slot = 0; slot < kSlots && out->count < out->wanted; ++slot) {
+      const SlotWord word = bucket.Load(slot);
+      if (!word || (volatile_only && !word.has_deadline())) continue;
+      __builtin_prefetch(word.record());
+      like.record = word.record();
+      out->list[out->count++] = like;
+    }
+  };
+  const auto drawn = static_cast<uint32_t>(random.Below(directory->size()));
+  SegmentRef segment = directory->segment(drawn);
+  const auto first_entry = drawn & ~((1u << (directory->depth() - segment.depth())) - 1);
+  const auto first_bucket = static_cast<uint32_t>(random.Below(segment.count()));
+  uint32_t entry = first_entry;
+  uint32_t bucket = first_bucket;
+  for (uint32_t looked = 0; looked < kBucketsPerDraw && out->count < out->wanted; ++looked) {
+    collect(segment.buckets()[bucket]);
+    if (++bucket == segment.count()) {
+      for (Bucket* b = segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {
+        collect(*b);
+      }
+      entry = (entry + (1u << (directory->depth() - segment.depth()))) & (directory->size() - 1);
+      segment = directory->segment(entry);
+      bucket = 0;
+    }
+    if (entry == first_entry && bucket == first_bucket) break;
+  }
+}
+
+const Eviction::Candidate& Eviction::LeastValuable(const Candidates& candidates, UnixMillis now,
+                                                   EvictionPolicy policy) const {
+  if (candidates.count == 1 || policy == EvictionPolicy::kRandom) return candidates.list[0];
+  const Candidate* least = nullptr;
+  uint64_t least_value = UINT64_MAX;
+  for (size_t i = 0; i < candidates.count; ++i) {
+    const Record& record = *candidates.list[i].record;
+    if (record.expired(now)) return candidates.list[i];
+    const uint64_t value = ValueOf(record, now, policy);
+    if (least != nullptr && value >= least_value) continue;
+    least = &candidates.list[i];
+    least_value = value;
+  }
+  return *least;
+}
+
+// Orders keys by what is lost with them; comparable within one policy.
+uint64_t Eviction::ValueOf(const Record& record, UnixMillis now, EvictionPolicy policy) const {
+  if (policy == EvictionPolicy::kTtl) return static_cast<uint64_t>(record.deadline());
+  const FrequencySketch* sketch = store_.sketch();
+  const uint64_t uses = sketch == nullptr ? 0 : sketch->Estimate(Hash(record.key()));
+  if (policy == EvictionPolicy::kLru) {
+    const uint32_t idle_s = (LruClock(now) - record.access()) & kAccessClockMask;
+    return uses << 24 | (kAccessClockMask - idle_s);
+  }
+  const int decay = store_.lfu_decay_time.load(std::memory_order_relaxed);
+  const uint32_t idle_minutes = (LfuMinutes(now) - (record.access() >> 8)) & 0xffff;
+  return uint64_t{LfuCounter(record.access(), now, decay)} << 24 | uses << 16 |
+         (0xffff - idle_minutes);
+}
+
+// False when the shard is locked or the record is no longer there.
+bool Eviction::Remove(StoreThread& thread, const Candidate& victim, UnixMillis now) {
+  const KeyView key = MakeKey(victim.record->key());
+  ChangeLog* log = store_.change_log();
+  if (log != nullptr && !log->Reserve(key.bytes.size() + kEffectOverhead)) return false;
+  Shard& shard = store_.shard(victim.shard);
+  if (!shard.lock.TryLockOnce()) return false;
+  const int db = victim.table->db();
+  Table* table = shard.table(db);
+  const SlotPlace place = table == victim.table ? shard.Locate(*table, key) : SlotPlace();
+  const bool there = place && place.word().record() == victim.record;
+  if (there) {
+    if (victim.record->expired(now)) {
+      store_.Expire(thread, shard, *table, place);
+    } else {
+      store_.Evict(thread, shard, *table, place);
+    }
+    if (place.bucket->Empty()) shard.ShrinkIfSparse(thread, *table, key.hash);
+  }
+  shard.lock.Unlock();
+  return there;
+}
+
+bool Eviction::AnythingToEvict(bool volatile_only) const {
+  for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+    for (int db = 0; db < store_.databases(); ++db) {
+      const Table* table = store_.shard(i).table(db);
+      if (table == nullptr) continue;
+      if ((volatile_only ? table->expires.Get() : table->keys.Get()) != 0) return true;
+    }
+  }
+  return false;
+}
+
+void Eviction::NoteExceeded(bool exceeded) {
+  const int64_t since_ns = exceeded_since_ns_.load(std::memory_order_relaxed);
+  if (exceeded == (since_ns != 0)) return;
+  const int64_t now_ns = store_.clock_.MonotonicNanos();
+  if (exceeded) {
+    exceeded_since_ns_.store(now_ns, std::memory_order_relaxed);
+  } else if (const int64_t began_ns = exceeded_since_ns_.exchange(0, std::memory_order_relaxed)) {
+    exceeded_ns_.fetch_add(now_ns - began_ns, std::memory_order_relaxed);
+  }
+}
+
+int64_t Eviction::exceeded_now_ns() const {
+  const int64_t since_ns = exceeded_since_ns_.load(std::memory_order_relaxed);
+  return since_ns == 0 ? 0 : store_.clock_.MonotonicNanos() - since_ns;
+}
+
+void Eviction::ResetExceeded() {
+  exceeded_ns_.store(0, std::memory_order_relaxed);
+  exceeded_since_ns_.store(0, std::memory_order_relaxed);
+}
+
+int64_t Eviction::exceeded_ns() const {
+  return exceeded_ns_.load(std::memory_order_relaxed) + exceeded_now_ns();
+}
+
+}  // namespace alai
