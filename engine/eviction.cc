@@ -213,7 +213,7 @@ const Eviction::Candidate& Eviction::LeastValuable(const Candidates& candidates,
   uint64_t least_value = UINT64_MAX;
   for (size_t i = 0; i < candidates.count; ++i) {
     const Record& record = *candidates.list[i].record;
-    if (record.expired(now)) return candidates.list[i];
+    if (store_.Expired(record, now)) return candidates.list[i];
     const uint64_t value = ValueOf(record, now, policy);
     if (least != nullptr && value >= least_value) continue;
     least = &candidates.list[i];
@@ -249,7 +249,7 @@ bool Eviction::Remove(StoreThread& thread, const Candidate& victim, UnixMillis n
   const SlotPlace place = table == victim.table ? shard.Locate(*table, key) : SlotPlace();
   const bool there = place && place.word().record() == victim.record;
   if (there) {
-    if (victim.record->expired(now)) {
+    if (store_.Expired(*victim.record, now)) {
       store_.Expire(thread, shard, *table, place);
     } else {
       store_.Evict(thread, shard, *table, place);

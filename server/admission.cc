@@ -1,5 +1,7 @@
 // The part of the dispatcher that decides whether a command may run at all.
 #include "engine/base/log.h"
+#include "engine/base/ticks.h"
+#include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/client.h"
 #include "server/config/config.h"
@@ -77,6 +79,20 @@ std::string Dispatcher::ProtectedText(const CommandInfo& command) {
          (debug ? "enable-debug-command" : "enable-module-command") +
          " option is set to \"local\", you can run it from a local connection, otherwise you need "
          "to set this option in the configuration file, and then restart the server.";
+}
+
+bool Dispatcher::HasRoom(const Request& request) {
+  if (!request.command->has(kDenyOom) || store_.eviction().HasRoom(thread_)) return true;
+  const Room room = worker_.MakeRoom();
+  out_of_memory_ = room == Room::kNone;
+  return room == Room::kEnough;
+}
+
+Dispatcher::Outcome Dispatcher::RefuseWrite(const Request& request) {
+  if (!std::exchange(out_of_memory_, false)) return Outcome::kNoSpace;
+  Reject(request.command, error_text::kOutOfMemory);
+  last_ticks_ = Ticks::Now();
+  return Outcome::kDone;
 }
 
 Dispatcher::Admission Dispatcher::Reject(const CommandInfo* command, std::string_view error) {

@@ -96,6 +96,10 @@ class Client : public Connection {
   Counter argument_bytes;   // of a suspended command, copied
   Counter unsent_bytes;     // of replies
   Counter unsent_memory;
+  // All that is held for this client.
+  uint64_t memory() const {
+    return sizeof(Client) + unread_capacity.Get() + argument_bytes.Get() + unsent_memory.Get();
+  }
 
  private:
   friend class Worker;
@@ -113,6 +117,7 @@ class Client : public Connection {
   std::unique_ptr<Suspended> suspended_;
   UnixMillis soft_limit_since_ms_ = 0;  // 0: below the soft output limit
   size_t list_index_ = 0;               // in the worker's list of its clients
+  uint64_t counted_memory_ = 0;         // a part of the worker's sum
   bool input_ended_ = false;            // the peer will send no more; close when all is answered
 };
 

@@ -84,7 +84,7 @@ std::string DescribeClient(const Client& client, UnixMillis now) {
   line.Add("obl", own);
   line.Add("oll", (listed + kUnlimitedOutputBytes - 1) / kUnlimitedOutputBytes);
   line.Add("omem", listed);
-  line.Add("tot-mem", sizeof(Client) + capacity + arguments + unsent_memory);
+  line.Add("tot-mem", client.memory() + (capacity - client.unread_capacity.Get()));
   line.Add("events", unsent == 0 ? "r" : "rw");
   line.Add("cmd", command == nullptr ? std::string_view("NULL") : command->full_name);
   line.Add("user", "default");

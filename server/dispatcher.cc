@@ -169,7 +169,7 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
     case Route::kWriteMany:
       return HasOneKey(request) ? WriteOne(request) : RunWriteMany(request);
     case Route::kAllShards:
-      if (request.command->has(kWrite) && !MayWrite(request)) return Outcome::kNoSpace;
+      if (request.command->has(kWrite) && !MayWrite(request)) return RefuseWrite(request);
       wanted_.Clear();
       wanted_.AddAll(store_.shard_count());
       return RunWithTicket(request);
@@ -247,12 +247,14 @@ Dispatcher::Outcome Dispatcher::WriteOne(const Request& request) { return RunWri
 // Effects repeat what the request says, each argument perhaps as a command of its own with a deadline.
 inline bool Dispatcher::MayWrite(const Request& request) {
   constexpr size_t kEffectOverhead = 64;
+  if (store_.memory_limit().on() && !HasRoom(request)) [[unlikely]]
+    return false;
   return store_.MayWrite(request.bytes + request.argv.size() * kEffectOverhead);
 }
 
 inline Dispatcher::Outcome Dispatcher::RunWriteOne(const Request& request) {
   if (!MayWrite(request)) [[unlikely]]
-    return Outcome::kNoSpace;
+    return RefuseWrite(request);
   return RunLockedOne(request);
 }
 
@@ -327,7 +329,7 @@ Dispatcher::Outcome Dispatcher::RunWriteMany(const Request& request) {
   if (!CollectShards(request)) {
     return Finish(request, Attempt(request, Access::kOptimistic));
   }
-  if (!MayWrite(request)) return Outcome::kNoSpace;
+  if (!MayWrite(request)) return RefuseWrite(request);
   return RunWithTicket(request);
 }
 

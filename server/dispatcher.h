@@ -50,7 +50,7 @@ class Dispatcher {
     kSuspended,  // the rest of it goes on later; TakeSuspension()
     kLocked,     // did not run: shards are busy; TakeTicket()
     kPaused,     // did not run: CLIENT PAUSE
-    kNoSpace,    // did not run: Store::MayWrite() says no
+    kNoSpace,    // did not run: Store::MayWrite() says no, or memory has to become free first
   };
 
   struct Progress {
@@ -151,6 +151,10 @@ class Dispatcher {
   Outcome RunWriteOne(const Request& request);
   Outcome RunLockedOne(const Request& request);
   bool MayWrite(const Request& request);
+  // Below maxmemory, or after evicting keys until it is so.
+  bool HasRoom(const Request& request);
+  // After MayWrite() said no.
+  Outcome RefuseWrite(const Request& request);
   Outcome RunWriteMany(const Request& request);
   // With a LockRequest for the shards in wanted_.
   Outcome RunWithTicket(const Request& request);
@@ -194,9 +198,10 @@ class Dispatcher {
   Call::Frame frame_;
   Thresholds thresholds_;
   LockRequest* held_ = nullptr;
-  bool careful_ = false;      // held_ or pause_ says something
-  uint64_t began_ticks_ = 0;  // when the present client's turn began
-  uint64_t last_ticks_ = 0;   // when the last command ended
+  bool careful_ = false;        // held_ or pause_ says something
+  bool out_of_memory_ = false;  // HasRoom() found nothing to evict
+  uint64_t began_ticks_ = 0;    // when the present client's turn began
+  uint64_t last_ticks_ = 0;     // when the last command ended
   struct {
     const RequestBatch::Request* request = nullptr;
     const std::string_view* arguments = nullptr;

@@ -29,6 +29,8 @@ inline constexpr std::string_view kCommand = "command";
 inline constexpr std::string_view kFastCommand = "fast-command";
 inline constexpr std::string_view kExpireCycle = "expire-cycle";
 inline constexpr std::string_view kEvictionCycle = "eviction-cycle";
+inline constexpr std::string_view kEvictionDel = "eviction-del";
+inline constexpr std::string_view kEvictionLazyfree = "eviction-lazyfree";
 inline constexpr std::string_view kCron = "cron";
 }  // namespace latency_event
 

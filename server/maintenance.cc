@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "engine/store.h"
+#include "server/memory_report.h"
 #include "server/process/crash_report.h"
 #include "server/server.h"
 
@@ -33,10 +34,13 @@ void Maintenance::Run() {
   const CrashStack crash_stack;
   Store& store = server_.store();
   StoreThread* thread = store.RegisterThread();
+  MeterThread(*thread);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
     const bool more = store.FreeDetached(*thread, kFreeBudgetNanos);
+    store.eviction().Maintain(*thread);
+    store.memory_limit().Publish(*thread);
     thread->Quiescent();
     lock.lock();
     if (more) continue;

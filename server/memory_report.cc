@@ -44,6 +44,13 @@ void RefreshStatistics() {
   mallctl("epoch", &epoch, &size, &epoch, size);
 }
 
+// The tree's branch that sums up all arenas: MALLCTL_ARENAS_ALL.
+constexpr char kAllArenas[] = "stats.arenas.4096.";
+
+uint64_t ReadOfAllArenas(const char* name) {
+  return ReadSize((std::string(kAllArenas) + name).c_str());
+}
+
 // The whole of a small file of the kernel's; empty when there is none.
 std::string ReadSmallFile(const char* path) {
   std::string text;
@@ -107,17 +114,26 @@ AllocatorFigures ReadAllocator(const Store& store) {
   figures.active = ReadSize("stats.active");
   figures.resident = ReadSize("stats.resident");
   figures.retained = ReadSize("stats.retained");
-  constexpr size_t kAllArenas = 4096;  // MALLCTL_ARENAS_ALL
+  figures.cached = std::min<uint64_t>(ReadOfAllArenas("tcache_bytes"), figures.allocated);
   size_t page = 0;
-  const std::string muzzy = "stats.arenas." + std::to_string(kAllArenas) + ".pmuzzy";
-  if (ReadControl("arenas.page", &page)) figures.muzzy = ReadSize(muzzy.c_str()) * page;
+  if (ReadControl("arenas.page", &page)) figures.muzzy = ReadOfAllArenas("pmuzzy") * page;
   return figures;
 }
 
 uint64_t AllocatedBytes(const Store& store) {
   if (!HasAllocatorControl()) return store.UsedBytes();
   RefreshStatistics();
-  return ReadSize("stats.allocated");
+  const uint64_t allocated = ReadSize("stats.allocated");
+  return allocated - std::min<uint64_t>(ReadOfAllArenas("tcache_bytes"), allocated);
+}
+
+void MeterThread(StoreThread& thread) {
+  uint64_t* allocated = nullptr;
+  uint64_t* freed = nullptr;
+  if (HasAllocatorControl() && ReadControl("thread.allocatedp", &allocated) &&
+      ReadControl("thread.deallocatedp", &freed)) {
+    thread.MeterAllocations(allocated, freed);
+  }
 }
 
 void PurgeAllocator() {
@@ -217,15 +233,16 @@ MemoryFigures MeasureMemory(Server& server) {
   const Stats& stats = server.stats();
   MemoryFigures figures;
   figures.allocator = ReadAllocator(server.store());
-  figures.used = figures.allocator.allocated;
+  figures.used = figures.allocator.allocated - figures.allocator.cached;
   figures.peak = server.stats().memory_peak.Peak(figures.used);
   figures.startup = std::min(stats.memory_peak.startup(), figures.used);
   figures.resident = ResidentBytes();
   figures.clients = stats.Sum(&WorkerStats::client_memory);
   const MemoryStats store = server.store().Memory();
-  figures.tables = store.segment_bytes + store.wheel_bytes;
+  figures.tables = store.segment_bytes + store.wheel_bytes + store.sketch_bytes;
   figures.records = store.record_bytes;
   figures.retired = store.retired_bytes;
+  figures.not_counted = store.retired_bytes + store.detached_bytes;
   figures.overhead = figures.startup + figures.clients + figures.tables;
   figures.dataset = figures.used > figures.overhead ? figures.used - figures.overhead : 0;
   for (int db = 0; db < server.store().databases(); ++db) {

@@ -16,10 +16,12 @@ namespace alai {
 
 class Server;
 class Store;
+class StoreThread;
 
 // As jemalloc defines them. Without jemalloc all but `allocated` are 0.
 struct AllocatorFigures {
   uint64_t allocated = 0;  // by the application
+  uint64_t cached = 0;     // a part of that: freed, and kept by threads for what they allocate next
   uint64_t active = 0;     // in pages of which at least a part is allocated
   uint64_t resident = 0;   // mapped and physically there
   uint64_t muzzy = 0;      // given back to the kernel lazily, still resident
@@ -30,8 +32,10 @@ bool HasAllocatorControl();
 // "jemalloc-5.3.0" or "libc".
 std::string_view AllocatorName();
 AllocatorFigures ReadAllocator(const Store& store);
-// Bytes in use only; cheaper than the whole.
+// Bytes in use only, allocated without what is cached; cheaper than the whole.
 uint64_t AllocatedBytes(const Store& store);
+// Lets the calling thread's allocations be followed by the store's MemoryLimit.
+void MeterThread(StoreThread& thread);
 // Gives unused pages back to the kernel.
 void PurgeAllocator();
 // Whether threads of the allocator's own give unused pages back, rather than whoever frees memory.
@@ -70,11 +74,12 @@ struct MemoryFigures {
   uint64_t startup = 0;
   uint64_t resident = 0;
   uint64_t clients = 0;  // buffers and structures of normal clients
-  uint64_t tables = 0;   // segments, directories and wheels of the store
+  uint64_t tables = 0;   // segments, directories and wheels of the store, and eviction's sketch
   uint64_t records = 0;
-  uint64_t retired = 0;   // unlinked, not freed yet
-  uint64_t overhead = 0;  // startup + clients + tables
-  uint64_t dataset = 0;   // the rest
+  uint64_t retired = 0;      // unlinked, not freed yet
+  uint64_t not_counted = 0;  // the same and flushed databases: no keys are evicted because of it
+  uint64_t overhead = 0;     // startup + clients + tables
+  uint64_t dataset = 0;      // the rest
   uint64_t keys = 0;
 
   double dataset_percent() const;

@@ -36,8 +36,36 @@ std::unique_ptr<Store> MakeStore(const Config& config, const Clock& clock) {
                                               .clock = &clock});
 }
 
-bool UsesLfu(MaxmemoryPolicy policy) {
-  return policy == MaxmemoryPolicy::kVolatileLfu || policy == MaxmemoryPolicy::kAllkeysLfu;
+EvictionRules RulesOf(const Config& config) {
+  EvictionRules rules;
+  rules.samples = static_cast<int>(config.maxmemory_samples);
+  switch (config.maxmemory_policy) {
+    case MaxmemoryPolicy::kVolatileLru:
+      rules.volatile_only = true;
+      [[fallthrough]];
+    case MaxmemoryPolicy::kAllkeysLru:
+      rules.policy = EvictionPolicy::kLru;
+      break;
+    case MaxmemoryPolicy::kVolatileLfu:
+      rules.volatile_only = true;
+      [[fallthrough]];
+    case MaxmemoryPolicy::kAllkeysLfu:
+      rules.policy = EvictionPolicy::kLfu;
+      break;
+    case MaxmemoryPolicy::kVolatileRandom:
+      rules.volatile_only = true;
+      [[fallthrough]];
+    case MaxmemoryPolicy::kAllkeysRandom:
+      rules.policy = EvictionPolicy::kRandom;
+      break;
+    case MaxmemoryPolicy::kVolatileTtl:
+      rules.volatile_only = true;
+      rules.policy = EvictionPolicy::kTtl;
+      break;
+    case MaxmemoryPolicy::kNoEviction:
+      break;
+  }
+  return rules;
 }
 
 }  // namespace
@@ -96,6 +124,7 @@ void Server::Run() {
     });
   }
   SetAllocatorThreads(config_.jemalloc_bg_thread);
+  if (HasAllocatorControl()) store_->memory_limit().CountByThreads();
   Log(LogLevel::kNotice, "Ready to accept connections");
   frontend_->Run();
   for (const auto& worker : workers_) worker->Stop();
@@ -114,7 +143,9 @@ void Server::Cron() {
   if (debug_switches_.pause_cron) return;
   const uint64_t began = Ticks::Now();
   // Asking the allocator costs it a walk over its arenas.
-  if (cron_runs_++ % kCronsPerAllocatorLook == 0) allocated_ = AllocatedBytes(*store_);
+  const bool limited = store_->memory_limit().on();
+  if (cron_runs_++ % kCronsPerAllocatorLook == 0 || limited) allocated_ = AllocatedBytes(*store_);
+  if (limited) store_->memory_limit().Correct(allocated_);
   stats_->Sample(clock_.MonotonicNanos(), allocated_);
   const int64_t nanos = Ticks::ToNanos(Ticks::Now() - began);
   latency_monitor_->Report(latency_event::kCron, nanos, clock_.WallMillis() / 1000);
@@ -131,10 +162,22 @@ std::vector<std::string> Server::ListenerDescriptions() const {
 }
 
 void Server::FollowMemoryPolicy() {
-  store_->set_access_clock(UsesLfu(config_.maxmemory_policy) ? AccessClock::kLfu
-                                                             : AccessClock::kLru);
+  const EvictionRules rules = RulesOf(config_);
+  store_->set_access_clock(rules.policy == EvictionPolicy::kLfu ? AccessClock::kLfu
+                                                                : AccessClock::kLru);
   store_->lfu_log_factor.store(static_cast<int>(config_.lfu_log_factor));
   store_->lfu_decay_time.store(static_cast<int>(config_.lfu_decay_time));
+  MemoryLimit& limit = store_->memory_limit();
+  if (config_.maxmemory != 0) limit.Correct(AllocatedBytes(*store_));
+  limit.Set(config_.maxmemory);
+  store_->eviction().Follow(rules);
+  // What is too much now goes without waiting for a write.
+  for (const auto& worker : workers_) {
+    worker->Post([](Worker& woken) {
+      woken.MakeRoom();
+      woken.LookAtClientMemory();
+    });
+  }
 }
 
 // When a new maxmemory is already exceeded.
@@ -155,6 +198,9 @@ std::string Server::Apply(ApplyHook hook) {
       FollowMemoryPolicy();
       WarnIfMemoryIsShort();
       return {};
+    case ApplyHook::kClientMemory:
+      workers_[0]->Post([](Worker& worker) { worker.LookAtClientMemory(); });
+      return {};
     case ApplyHook::kDatabaseMemory:
       SetAllocatorThreads(config_.jemalloc_bg_thread);
       return {};
@@ -174,7 +220,8 @@ std::string Server::Apply(ApplyHook hook) {
 }
 
 void Server::ResetStats() {
-  stats_->Reset(store_->ExpiredKeys());
+  stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys());
+  store_->eviction().ResetExceeded();
   store_->ResetClassFigures();
 }
 

@@ -10,6 +10,7 @@
 #include "server/client_registry.h"
 #include "server/config/config.h"
 #include "server/current_command.h"
+#include "server/memory_report.h"
 #include "server/monitor.h"
 #include "server/process/crash_report.h"
 #include "server/server.h"
@@ -84,6 +85,7 @@ void Worker::Stop() {
 void Worker::Run() {
   const CrashStack crash_stack;
   AnnounceDispatcher(&dispatcher_);
+  MeterThread(*thread_);
   while (!stopping_.load(std::memory_order_relaxed)) Turn(true);
   mailbox_.Close();
   while (!client_list_.empty()) CloseClient(*client_list_.back());
@@ -108,8 +110,14 @@ void Worker::Turn(bool may_wait) {
   ExecuteBatch();
   if (mailbox_.filled()) RunMail();
   ResumeDue();
-  if (monotonic_ns_ >= next_housekeeping_ns_ || sweep_pending_) Housekeeping();
+  if (monotonic_ns_ >= next_housekeeping_ns_ || sweep_pending_ || eviction_pending_) {
+    Housekeeping();
+  }
+  if (clients_grew_) [[unlikely]]
+    LookAtClientMemory();
   FreeClosed();
+  // What closed clients and replies took or gave back concerns the writers of other workers.
+  if (store_.memory_limit().on()) store_.memory_limit().InUse(*thread_);
   stats_.Add(Count::kLoopCycles);
   stats_.Add(Count::kLoopNanos, static_cast<uint64_t>(Ticks::ToNanos(Ticks::Now() - began)));
   thread_->Quiescent();
@@ -141,6 +149,7 @@ Client* Worker::AddClient(AcceptedSocket socket) {
   client->list_index_ = client_list_.size();
   client_list_.push_back(client.get());
   clients_->Add(*client);
+  CountMemory(*client);
   stats_.connected_clients.Add();
   stats_.Add(Count::kConnectionsReceived);
   return client.release();
@@ -161,6 +170,7 @@ void Worker::CloseClient(Client& client) {
   client_list_.pop_back();
   if (joined_ == &client) joined_ = nullptr;
   stats_.connected_clients.Sub();
+  stats_.client_memory.Sub(std::exchange(client.counted_memory_, 0));
   connections_.fetch_sub(1, std::memory_order_relaxed);
   closed_.emplace_back(&client);
 }

@@ -4,7 +4,8 @@
 // One turn: wait, read every ready socket once, read the clock, parse all complete requests in
 // place, run them as a batch, send each client's replies, do what others have asked for, announce a
 // quiescent point. Input is in worker_input.cc, output in worker_output.cc, suspended clients in
-// worker_suspension.cc, what happens by the clock in worker_cron.cc.
+// worker_suspension.cc, what happens by the clock in worker_cron.cc, what is done about memory in
+// worker_memory.cc.
 //
 //   socket ──read──> arena_ ──parse──> batch_ ──dispatcher_──> replies_ ──send──> socket
 //                      │ part of a request, client suspended          │ socket is full
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "engine/base/clock.h"
+#include "engine/eviction.h"
 #include "protocol/output_buffer.h"
 #include "server/dispatcher.h"
 #include "server/mailbox.h"
@@ -86,7 +88,7 @@ class Worker final : private LoopEvents {
   // Whether a turn right now would find work that it left itself.
   bool busy() const {
     return !again_.empty() || !unblocked_.empty() || mailbox_.filled() || resume_paused_ ||
-           sweep_pending_;
+           sweep_pending_ || eviction_pending_;
   }
 
   Store& store() const { return store_; }
@@ -109,6 +111,10 @@ class Worker final : private LoopEvents {
   // Looks at Server::pause() anew: holds for the next command, while those who wait no longer go on
   // later in this turn.
   void RefreshPause();
+  // Evicts keys for a while when memory is short.
+  Room MakeRoom();
+  // Closes clients when all of them together take too much.
+  void LookAtClientMemory();
   // MONITOR.
   void StartMonitor(Client& client);
   void StopMonitor(Client& client);
@@ -167,9 +173,14 @@ class Worker final : private LoopEvents {
   int64_t TimeoutNanos() const;
   void Housekeeping();
   void Sweep();
+  void LookAtMemory();
   void LookAfterClients();
   void RunMail();
   void FreeClosed();
+
+  // Memory.
+  // Takes note that a client's memory() has changed.
+  void CountMemory(Client& client);
 
   Server& server_;
   Store& store_;
@@ -207,13 +218,14 @@ class Worker final : private LoopEvents {
 
   std::vector<Client*> client_list_;  // for LookAfterClients()
   size_t next_looked_after_ = 0;
-  uint64_t memory_sum_ = 0;
   uint64_t input_max_ = 0;
   uint64_t output_max_ = 0;
   std::vector<Client*> monitors_;
   std::vector<std::unique_ptr<Client>> closed_;
   int64_t next_housekeeping_ns_ = 0;
   bool sweep_pending_ = false;
+  bool eviction_pending_ = false;
+  bool clients_grew_ = false;
 };
 
 }  // namespace alai

@@ -28,6 +28,7 @@ void Worker::Housekeeping() {
     return;
   }
   Sweep();
+  LookAtMemory();
   if (monotonic_ns_ < next_housekeeping_ns_) return;
   next_housekeeping_ns_ = monotonic_ns_ + kHousekeepingNanos;
   LookAfterClients();
@@ -48,7 +49,6 @@ void Worker::LookAfterClients() {
   const size_t count = client_list_.size() / kLookAfterSlices + 1;
   for (size_t i = 0; i < count; ++i) {
     if (next_looked_after_ >= client_list_.size()) {
-      stats_.client_memory.Set(std::exchange(memory_sum_, 0));
       stats_.recent_max_input.Set(std::exchange(input_max_, 0));
       stats_.recent_max_output.Set(std::exchange(output_max_, 0));
       next_looked_after_ = 0;
@@ -57,7 +57,6 @@ void Worker::LookAfterClients() {
     Client& client = *client_list_[next_looked_after_++];
     const uint64_t input = client.unread_capacity.Get();
     const uint64_t output = client.unsent_memory.Get();
-    memory_sum_ += sizeof(Client) + input + output;
     input_max_ = std::max(input_max_, input);
     output_max_ = std::max(output_max_, output);
     const bool idle =

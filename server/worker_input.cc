@@ -67,6 +67,7 @@ void Worker::OnBytesOfSuspended(Client& client, std::span<char> bytes) {
   }
   client.unread_bytes.Set(client.input_.size());
   client.unread_capacity.Set(client.input_.capacity());
+  CountMemory(client);
   if (CloseIfInputTooLarge(client)) return;
   if (client.input_.size() >= kSuspendedInputBytesMax) loop_->SetReading(client, false);
 }
@@ -192,6 +193,7 @@ void Worker::KeepUnread(Client& client, std::span<char> unread) {
   client.input_.Assign({unread.data(), unread.size()});
   client.unread_bytes.Set(client.input_.size());
   client.unread_capacity.Set(client.input_.capacity());
+  CountMemory(client);
 }
 
 bool Worker::CloseIfInputTooLarge(Client& client) {

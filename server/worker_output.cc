@@ -39,6 +39,7 @@ void Worker::SendReplies(Client& client) {
     const size_t unsent = client.output_.size();
     client.unsent_bytes.Set(unsent);
     client.unsent_memory.Set(unsent == 0 ? 0 : client.output_.memory_used());
+    CountMemory(client);
     if (unsent > kUnauthenticatedOutputBytesMax && client.has(kClientNeedsAuth)) {
       Log(LogLevel::kWarning, "Closing unauthenticated client that does not read: id=%llu addr=%s",
           static_cast<unsigned long long>(client.id()), client.address.c_str());
@@ -89,6 +90,7 @@ void Worker::OnWritable(Connection& connection) {
   const size_t unsent = client.output_.size();
   client.unsent_bytes.Set(unsent);
   client.unsent_memory.Set(unsent == 0 ? 0 : client.output_.memory_used());
+  CountMemory(client);
   if (unsent != 0) return;
   client.soft_limit_since_ms_ = 0;
   loop_->SetWriting(client, false);

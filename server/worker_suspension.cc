@@ -30,6 +30,7 @@ void Worker::BeginSuspension(Client& client, std::unique_ptr<Suspended> suspende
 std::unique_ptr<Suspended> Worker::EndSuspension(Client& client) {
   SetDeadline(client, INT64_MAX);
   client.argument_bytes.Set(0);
+  CountMemory(client);
   if (client.suspended_->blocks) {
     client.Clear(kClientBlocked);
     stats_.blocked_clients.Sub();
@@ -87,6 +88,7 @@ void Worker::SuspendRest(Client& client, const RequestBatch::Request& request) {
   size_t argument_bytes = 0;
   for (const std::string_view argument : argv) argument_bytes += argument.size();
   client.argument_bytes.Set(argument_bytes);
+  CountMemory(client);
   suspended->request_bytes = request.bytes;
   suspended->nanos = dispatcher_.suspended_nanos();
   const Suspension::Next first = suspended->rest->first;
@@ -183,7 +185,7 @@ void Worker::ResumePaused() {
 
 // Those for whom there is not enough space even so are suspended again.
 void Worker::ResumeWithSpace() {
-  if (!store_.MayWrite(0)) {
+  if (!store_.MayWrite(0) || MakeRoom() == Room::kLater) {
     space_retry_ns_ = monotonic_ns_ + Store::kWriteRetryNanos;
     return;
   }

@@ -27,6 +27,7 @@
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/client.h"
+#include "server/client_eviction.h"
 #include "server/commands/debug_subcommands.h"
 #include "server/config/config.h"
 #include "server/config/config_rewrite.h"
@@ -191,7 +192,7 @@ void ClusterLink(Call& call) {
 
 void ClientEviction(Call& call) {
   Server& server = call.server();
-  const int64_t limit = server.config().maxmemory_clients;
+  const uint64_t limit = ClientMemoryLimit(server.config());
   if (limit == 0) return call.Fail("ERR maxmemory-clients is disabled.");
   std::string text = "clients: " + std::to_string(server.connected_clients()) + "\nmemory: " +
                      std::to_string(server.stats().Sum(&WorkerStats::client_memory)) +

@@ -251,7 +251,8 @@ struct Config {
   Guarded<std::vector<KeyClassRule>> keyclass;
 
   // Memory.
-  Relaxed<uint64_t> maxmemory;  // bytes, 0: no limit
+  Relaxed<uint64_t> maxmemory;         // bytes, 0: no limit
+  Relaxed<int64_t> maxmemory_percent;  // what it was given as, 0: as bytes
   Relaxed<MaxmemoryPolicy> maxmemory_policy;
   Relaxed<int64_t> maxmemory_samples;
   Relaxed<int64_t> maxmemory_eviction_tenacity;

@@ -257,20 +257,14 @@ constexpr Directive kRows[] = {
         .With(kNotYet),
     Number<&Config::maxclients>("maxclients", 1, kUnsignedMax, "10000")
         .Then(ApplyHook::kMaxclients),
-    Memory<&Config::maxmemory>("maxmemory", 0, UINT64_MAX, "0")
-        .With(kNotYet)
-        .Then(ApplyHook::kMaxmemory),
+    Special("maxmemory", kMaxmemorySpecial, "0").Then(ApplyHook::kMaxmemory),
     Ranged<&Config::maxmemory_clients>("maxmemory-clients", Kind::kMemoryOrPercent, 0, kLongMax,
                                        "0")
-        .With(kNotYet)
         .Then(ApplyHook::kClientMemory),
-    Number<&Config::maxmemory_eviction_tenacity>("maxmemory-eviction-tenacity", 0, 100, "10")
-        .With(kNotYet),
+    Number<&Config::maxmemory_eviction_tenacity>("maxmemory-eviction-tenacity", 0, 100, "10"),
     Choice<&Config::maxmemory_policy>("maxmemory-policy", kMaxmemoryPolicyNames, "noeviction")
-        .With(kNotYet)
         .Then(ApplyHook::kMaxmemory),
     Number<&Config::maxmemory_samples>("maxmemory-samples", 1, kIntMax, "5")
-        .With(kNotYet)
         .Then(ApplyHook::kMaxmemory),
     Number<&Config::min_io_threads_avoid_copy_reply>("min-io-threads-avoid-copy-reply", 0, kIntMax,
                                                      "7")

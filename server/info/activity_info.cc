@@ -66,10 +66,13 @@ void AppendKeys(const InfoContext& context, InfoText& info) {
   info.Field("expired_stale_perc", "0.00");
   info.Field("expired_time_cap_reached_count", 0);
   info.Field("expire_cycle_cpu_milliseconds", stats.Sum(Count::kSweepNanos) / kNanosPerMilli);
-  info.Field("evicted_keys", 0);
+  const uint64_t evicted = context.server.store().EvictedKeys();
+  info.Field("evicted_keys", evicted - std::min(stats.evicted_keys_at_reset(), evicted));
   info.Field("evicted_clients", stats.Sum(Count::kEvictedClients));
-  info.Field("total_eviction_exceeded_time", 0);
-  info.Field("current_eviction_exceeded_time", 0);
+  const Eviction& eviction = context.server.store().eviction();
+  const auto millis = [](int64_t nanos) { return static_cast<uint64_t>(nanos) / kNanosPerMilli; };
+  info.Field("total_eviction_exceeded_time", millis(eviction.exceeded_ns()));
+  info.Field("current_eviction_exceeded_time", millis(eviction.exceeded_now_ns()));
   info.Field("keyspace_hits", stats.Sum(Count::kKeyspaceHits));
   info.Field("keyspace_misses", stats.Sum(Count::kKeyspaceMisses));
   info.Field("pubsub_channels", 0);

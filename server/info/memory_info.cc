@@ -87,7 +87,7 @@ void AppendMemoryInfo(const InfoContext& context, InfoText& info) {
   info.Field("maxmemory_policy", PolicyName(config.maxmemory_policy));
   AppendFragmentation(m, info);
   // Unlinked memory is on its way out, so evicting keys because of it would be in vain.
-  info.Field("mem_not_counted_for_evict", m.retired);
+  info.Field("mem_not_counted_for_evict", m.not_counted);
   info.Field("mem_replication_backlog", 0);
   info.Field("mem_total_replication_buffers", 0);
   info.Field("mem_clients_slaves", 0);

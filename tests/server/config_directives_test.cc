@@ -5,6 +5,7 @@
 
 #include "server/config/config_set.h"
 #include "server/config/directives.h"
+#include "server/memory_report.h"
 #include "tests/catch.h"
 #include "tests/server/config_defaults.h"
 
@@ -112,7 +113,7 @@ TEST_CASE("Memory values", "[config]") {
     CHECK(config.maxmemory == example.bytes);
     CHECK(Print(config, "maxmemory") == std::to_string(example.bytes));
   }
-  for (const char* word : {"1zb", "-1", "1.5gb", "+5", " 5", "5 ", "10%", "k1"}) {
+  for (const char* word : {"1zb", "-1", "1.5gb", "+5", " 5", "5 ", "k1", "%", "-1%"}) {
     INFO(word);
     CHECK(Assign(config, "maxmemory", {word}) == "argument must be a memory value");
   }
@@ -124,6 +125,18 @@ TEST_CASE("Memory values", "[config]") {
         "argument must be between 1048576 and 9223372036854775807 inclusive");
   CHECK(Assign(config, "slowlog-max-len", {"1kb"}) ==
         "argument couldn't be parsed into an integer");
+}
+
+TEST_CASE("maxmemory as a percentage is one of the machine's memory", "[config]") {
+  Config config;
+  CHECK(Assign(config, "maxmemory", {"50%"}).empty());
+  CHECK(config.maxmemory == SystemMemoryBytes() / 2);
+  CHECK(Print(config, "maxmemory") == std::to_string(SystemMemoryBytes() / 2));
+  CHECK(Assign(config, "maxmemory", {"101%"}) ==
+        "percentage argument must be less or equal to 100");
+  CHECK(config.maxmemory_percent == 50);
+  CHECK(Assign(config, "maxmemory", {"1mb"}).empty());
+  CHECK(config.maxmemory_percent == 0);
 }
 
 TEST_CASE("maxmemory-clients takes memory or a percentage", "[config]") {

@@ -190,6 +190,14 @@ TEST_CASE("What is rewritten can be loaded", "[config]") {
   CHECK(RewrittenConfig(text, again) == text);
 }
 
+TEST_CASE("A share of the machine's memory stays one", "[config]") {
+  Config config;
+  Assign(config, "maxmemory", "50%");
+  CHECK(Rewrite("maxmemory 1gb\n", config).starts_with("maxmemory 50%\n"));
+  Assign(config, "maxmemory", "2mb");
+  CHECK(Rewrite("maxmemory 50%\n", config).starts_with("maxmemory 2mb\n"));
+}
+
 TEST_CASE("All settings can be written out", "[config]") {
   const Config config;
   const std::string text = RewrittenConfig("", config, true);
