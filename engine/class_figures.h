@@ -18,7 +18,6 @@
 namespace alai {
 
 struct ClassFigures {
-  // In the order of kClassCountNames.
   enum Count : uint8_t {
     kHits,
     kMisses,

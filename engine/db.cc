@@ -9,6 +9,20 @@
 
 namespace alai {
 
+// Keys that are missing count as well: the ones that are asked for again are worth keeping.
+inline void Db::Touch(KeyView key, const Record* record) const {
+  if (FrequencySketch* sketch = store_.sketch()) [[unlikely]]
+    sketch->Count(key.hash, thread_.sketch_uses());
+  if (record == nullptr) return;
+  if (store_.access_clock() == AccessClock::kLru) {
+    record->set_access(LruClock(now_));
+    return;
+  }
+  record->set_access(
+      LfuTouched(record->access(), now_, store_.lfu_log_factor.load(std::memory_order_relaxed),
+                 store_.lfu_decay_time.load(std::memory_order_relaxed), thread_.random()));
+}
+
 Record* Db::Find(KeyView key, Lookup lookup) {
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table* table = shard.table(index_);
@@ -28,12 +42,23 @@ Record* Db::Find(KeyView key, Lookup lookup) {
   }
   if (lookup == Lookup::kUse && store_.key_classes() != nullptr) [[unlikely]]
     NoteClassUse(key, record);
-  if (lookup == Lookup::kPeek || tally_.no_touch) return record;
-  if (record != nullptr) Touch(*record);
-  // Keys that are missing count as well: the ones that are asked for again are worth keeping.
-  if (FrequencySketch* sketch = store_.sketch()) [[unlikely]]
-    sketch->Count(key.hash, thread_.sketch_uses());
+  if (lookup != Lookup::kPeek && !tally_.no_touch) Touch(key, record);
   return record;
+}
+
+Record* Db::FindEvenOver(KeyView key, bool* over) {
+  DASSERT(access_ == Access::kLocked);
+  const Table* table = store_.shards_[store_.ShardIndex(key.hash)].table(index_);
+  Record* record = table == nullptr ? nullptr : table->Find(key);
+  *over = record != nullptr && store_.Expired(*record, now_);
+  if (!tally_.no_touch) Touch(key, *over ? nullptr : record);
+  return record;
+}
+
+void Db::Revive(KeyView key) {
+  if (!store_.may_remove_expired()) return;
+  Notify(KeyEventClass::kExpired, "expired", key);
+  store_.CountExpired(thread_, key.bytes);
 }
 
 void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
@@ -50,16 +75,6 @@ void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
   tally_.saw_expired = true;
   auto& seen = thread_.seen_expired();
   if (seen.size() < kSeenMax) seen.push_back({index_, key.hash, std::string(key.bytes)});
-}
-
-void Db::Touch(const Record& record) const {
-  if (store_.access_clock() == AccessClock::kLru) {
-    record.set_access(LruClock(now_));
-    return;
-  }
-  record.set_access(
-      LfuTouched(record.access(), now_, store_.lfu_log_factor.load(std::memory_order_relaxed),
-                 store_.lfu_decay_time.load(std::memory_order_relaxed), thread_.random()));
 }
 
 Db::PutOutcome Db::Put(KeyView key, Record::Draft draft) {
@@ -84,11 +99,8 @@ Db::PutOutcome Db::Put(KeyView key, Record::Draft draft) {
   // A key keeps its frequency when its value is replaced.
   if (!lru) fresh->set_access(old.access());
   const bool live = !store_.Expired(old, now_);
-  if (!live && store_.may_remove_expired()) [[unlikely]] {
-    // No DEL is logged: what the caller has logged replaces the key.
-    Notify(KeyEventClass::kExpired, "expired", key);
-    store_.CountExpired(thread_, key.bytes);
-  }
+  if (!live) [[unlikely]]
+    Revive(key);
   shard.Replace(thread_, *table, key, place, fresh);
   return {fresh, live};
 }

@@ -75,6 +75,13 @@ class Db {
 
   // With locked access only, from here on.
 
+  // The record of a key even if its time has come, which `over` tells; it is not removed then. For who is
+  // about to write a value of the same kind, which Revive() announces.
+  Record* FindEvenOver(KeyView key, bool* over);
+  // A record that is over is used for a new value: tells that the old one has expired. No DEL is logged, as
+  // the caller logs the new value.
+  void Revive(KeyView key);
+
   struct PutOutcome {
     Record* record;
     bool replaced;  // a live record
@@ -113,7 +120,7 @@ class Db {
   Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned);
   void LogClassDeadline(KeyView key, UnixMillis deadline);
   void MeetExpired(Shard& shard, Table& table, KeyView key);
-  void Touch(const Record& record) const;
+  void Touch(KeyView key, const Record* record) const;
 
   Store& store_;
   StoreThread& thread_;

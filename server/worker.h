@@ -115,6 +115,8 @@ class Worker final : private LoopEvents {
   Room MakeRoom();
   // Closes clients when all of them together take too much.
   void LookAtClientMemory();
+  // There is work for the housekeeping, which need not wait for its time.
+  void HousekeepSoon() { sweep_pending_ = true; }
   // MONITOR.
   void StartMonitor(Client& client);
   void StopMonitor(Client& client);

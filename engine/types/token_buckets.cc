@@ -13,15 +13,16 @@ Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
   return record;
 }
 
-// `old` is the bucket that the key holds, or nullptr.
-void Write(Db& db, KeyView key, Record* old, int64_t arrival_ns) {
+// `old` is the bucket that the key holds, or nullptr; `over`: it has been full since.
+void Write(Db& db, KeyView key, Record* old, bool over, int64_t arrival_ns) {
   if (db.logs_changes()) {
     char digits[kInt64CharsMax];
     db.LogEffect({kStateCommand, key.bytes, {digits, FormatInt64(arrival_ns, digits)}});
   }
   const Record::Draft draft = DraftOf(key, arrival_ns);
-  bool was_there = true;
+  bool was_there = !over;
   if (old != nullptr && old->CanHoldDeadline(draft.deadline)) {
+    if (over) db.Revive(key);
     old->set_integer(arrival_ns);
     db.MoveDeadline(key, old, draft.deadline);
   } else {
@@ -44,15 +45,19 @@ Record::Draft DraftOf(KeyView key, int64_t arrival_ns) {
   return draft;
 }
 
+// Who asks now and then meets a bucket that is full and has not been swept yet: its record serves again.
 Result<TokenDecision> Take(Db& db, KeyView key, const TokenQuota& quota, int64_t quantity) {
-  const Result<Record*> found = Find(db, key, Lookup::kWrite);
-  if (!found.ok()) return found.error();
-  Record* const bucket = *found;
+  bool over = false;
+  Record* bucket = db.FindEvenOver(key, &over);
+  if (bucket != nullptr && bucket->type() != Type::kTokenBucket) {
+    if (!over) return Errc::kWrongType;
+    bucket = nullptr;
+  }
   const int64_t now_ns = db.store().steady_time().Nanos();
-  const Result<TokenDecision> decision =
-      TakeTokens(quota, bucket == nullptr ? now_ns : bucket->integer(), now_ns, quantity);
+  const int64_t arrival_ns = bucket == nullptr || over ? now_ns : bucket->integer();
+  const Result<TokenDecision> decision = TakeTokens(quota, arrival_ns, now_ns, quantity);
   if (decision.ok() && !decision->limited && quantity != 0) {
-    Write(db, key, bucket, decision->arrival_ns);
+    Write(db, key, bucket, over, decision->arrival_ns);
   }
   return decision;
 }
@@ -76,7 +81,8 @@ void SetState(Db& db, KeyView key, int64_t arrival_ns) {
     return;
   }
   Record* const old = db.Find(key, Lookup::kPeek);
-  Write(db, key, old != nullptr && old->type() == Type::kTokenBucket ? old : nullptr, arrival_ns);
+  const bool is_bucket = old != nullptr && old->type() == Type::kTokenBucket;
+  Write(db, key, is_bucket ? old : nullptr, false, arrival_ns);
 }
 
 }  // namespace alai::token_buckets

@@ -149,6 +149,7 @@ void KeyClassPurge(Call& call) {
       key_class->name, prefix,
       [worker = &call.worker(), id = call.client().id()] { worker->Wake(id); });
   if (job == nullptr) return call.Fail("ERR too many purges are pending");
+  call.worker().HousekeepSoon();
   if (!to_the_end && job->began.load(std::memory_order_acquire)) return call.reply().Ok();
   call.Suspend(std::make_unique<PendingPurge>(std::move(job), to_the_end));
 }

@@ -238,16 +238,17 @@ TEST_CASE_METHOD(Fixture, "nothing goes while the change log has no space") {
   CHECK_FALSE(Has("a"));
 }
 
+// So few that all of them are looked at.
 TEST_CASE_METHOD(Fixture, "an expired key goes first, as expired") {
   Follow(EvictionPolicy::kLru);
-  for (uint64_t i = 0; i < 20; ++i) Put(Key(i), "value");
+  for (uint64_t i = 0; i < 10; ++i) Put(Key(i), "value");
   Put("expired", "value", clock_.WallMillis() + 10);
   clock_.AdvanceMillis(20);
   store_.memory_limit().Set(store_.UsedBytes() - 1);
   Evict();
   CHECK(store_.ExpiredKeys() == 1);
   CHECK(store_.EvictedKeys() == 0);
-  CHECK(store_.KeyCount(0) == 20);
+  CHECK(store_.KeyCount(0) == 10);
 }
 
 TEST_CASE_METHOD(Fixture, "nothing is evicted while expired keys may not be removed") {

@@ -8,6 +8,7 @@
 #include "engine/types/token_buckets.h"
 #include "tests/catch.h"
 #include "tests/engine/recorder.h"
+#include "tests/engine/store_audit.h"
 #include "tests/engine/store_fixture.h"
 
 namespace alai {
@@ -115,6 +116,34 @@ TEST_CASE_METHOD(BucketFixture, "a bucket goes when it is full again") {
   CHECK(Find("b") == nullptr);
   CHECK(recorder_.Take() == Lines{"log0: DEL b", "event0: expired b"});
   CHECK(store_.KeyCount(0) == 0);
+}
+
+TEST_CASE_METHOD(BucketFixture, "a bucket that is full again but not swept yet serves once more") {
+  Take("b", 3);
+  const Record* const record = Find("b");
+  clock_.AdvanceMillis(3000);
+  recorder_.Take();
+  CHECK(Take("b", 0).remaining == 10);
+  CHECK(recorder_.Take().empty());
+  CHECK(Take("b", 4).remaining == 6);
+  CHECK(recorder_.Take() == Lines{"log0: RATE.STATE b 1700000007000000000", "event0: expired b",
+                                  "event0: new b", "event0: throttle b"});
+  CHECK(Find("b") == record);
+  CHECK(store_.ExpiredKeys() == 1);
+  CHECK(store_.KeyCount(0) == 1);
+  Sweep();
+  CHECK(Peek("b").remaining == 6);
+  // One that a client has ended before it was full is as good as new, and so is another type's key.
+  REQUIRE(Expire("b", clock_.WallMillis() + 1000));
+  SetText("text");
+  REQUIRE(Expire("text", clock_.WallMillis() + 1000));
+  clock_.AdvanceMillis(1000);
+  CHECK(Take("b").remaining == 9);
+  CHECK(Take("text").remaining == 9);
+  clock_.AdvanceMillis(1000);
+  Sweep();
+  CHECK(store_.KeyCount(0) == 0);
+  CHECK(AuditStore(store_).empty());
 }
 
 TEST_CASE_METHOD(BucketFixture, "other types are not buckets, and buckets are no strings") {
