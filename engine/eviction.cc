@@ -13,19 +13,33 @@ namespace alai {
 namespace {
 
 // Keys that are looked at for each of maxmemory-samples.
-constexpr size_t kKeysPerSample = 4;
+constexpr size_t kKeysPerSample = 6;
 // One draw looks at no more buckets than this, however few of their keys have a deadline.
 constexpr uint32_t kBucketsPerDraw = 512;
 // Attempts in a row that may fail, because shards are locked, before a slice ends.
 constexpr int kMissesMax = 64;
 constexpr size_t kEffectOverhead = 64;
-// How soon the sketch forgets, in uses for each of its words, which serve two to four keys: recency
-// is what LRU is asked for, while LFU's own counters forget by the minute.
-constexpr uint32_t kLruUsesPerWord = 40;
-constexpr uint32_t kLfuUsesPerWord = 120;
+// How soon the sketch forgets: in so many uses for each of its words, which serve two to four keys.
+constexpr uint32_t kUsesPerWord = 24;
+// What a key counts as that the sketch has not seen of late.
+constexpr double kUnseenUses = 0.5;
 
-uint32_t UsesPerWord(EvictionPolicy policy) {
-  return policy == EvictionPolicy::kLfu ? kLfuUsesPerWord : kLruUsesPerWord;
+// How far below the limit eviction goes once it is exceeded, so that not every write begins anew.
+int64_t HeadroomOf(uint64_t limit) {
+  constexpr uint64_t kHeadroomMax = 4096;
+  return static_cast<int64_t>(std::min(limit / 256, kHeadroomMax));
+}
+
+double LruIdleSeconds(const Record& record, UnixMillis now) {
+  return static_cast<double>(LruIdleMillis(record.access(), now)) / 1000;
+}
+
+// What LFU's logarithmic counter is worth: a new key's 1, each step above more than the one before, as
+// it took more uses.
+double WorthOf(uint8_t counter) {
+  if (counter < kLfuNewKey) return (counter + 1) / static_cast<double>(kLfuNewKey + 1);
+  const double steps = counter - kLfuNewKey + 1;
+  return steps * steps;
 }
 
 }  // namespace
@@ -61,12 +75,9 @@ void Eviction::Follow(const EvictionRules& rules) {
   policy_.store(rules.policy, std::memory_order_relaxed);
   volatile_only_.store(rules.volatile_only, std::memory_order_relaxed);
   samples_.store(rules.samples, std::memory_order_relaxed);
-  FrequencySketch* sketch = store_.sketch();
-  if (sketch != nullptr) {
-    sketch->set_uses_per_word(UsesPerWord(rules.policy));
-  } else if (WantsSketch()) {
-    sketch = FrequencySketch::Create(FrequencySketch::kWordsMin, UsesPerWord(rules.policy));
-    store_.sketch_.store(sketch, std::memory_order_release);
+  if (store_.sketch() == nullptr && WantsSketch()) {
+    store_.sketch_.store(FrequencySketch::Create(FrequencySketch::kWordsMin, kUsesPerWord),
+                         std::memory_order_release);
   }
 }
 
@@ -109,7 +120,8 @@ EvictionSlice Eviction::MakeRoom(StoreThread& thread, UnixMillis now, int64_t bu
     const int64_t began_ns = store_.clock_.MonotonicNanos();
     int64_t last_ns = began_ns;
     bool nothing = rules.policy == EvictionPolicy::kNone;
-    for (int misses = 0; excess > 0 && !nothing && misses < kMissesMax;) {
+    const int64_t headroom = HeadroomOf(limit.bytes());
+    for (int misses = 0; excess > -headroom && !nothing && misses < kMissesMax;) {
       const Attempt attempt = EvictOne(thread, now, rules);
       misses = attempt == Attempt::kMissed ? misses + 1 : 0;
       nothing = attempt == Attempt::kNothing;
@@ -141,6 +153,7 @@ Eviction::Attempt Eviction::EvictOne(StoreThread& thread, UnixMillis now,
     return AnythingToEvict(rules.volatile_only) ? Attempt::kMissed : Attempt::kNothing;
   }
   const Candidate& victim = LeastValuable(candidates, now, rules.policy);
+  NoteVictim(*victim.record, now, rules.policy);
   return Remove(thread, victim, now) ? Attempt::kEvicted : Attempt::kMissed;
 }
 
@@ -210,11 +223,11 @@ const Eviction::Candidate& Eviction::LeastValuable(const Candidates& candidates,
                                                    EvictionPolicy policy) const {
   if (candidates.count == 1 || policy == EvictionPolicy::kRandom) return candidates.list[0];
   const Candidate* least = nullptr;
-  uint64_t least_value = UINT64_MAX;
+  double least_value = 0;
   for (size_t i = 0; i < candidates.count; ++i) {
     const Record& record = *candidates.list[i].record;
     if (store_.Expired(record, now)) return candidates.list[i];
-    const uint64_t value = ValueOf(record, now, policy);
+    const double value = ValueOf(record, now, policy);
     if (least != nullptr && value >= least_value) continue;
     least = &candidates.list[i];
     least_value = value;
@@ -223,18 +236,25 @@ const Eviction::Candidate& Eviction::LeastValuable(const Candidates& candidates,
 }
 
 // Orders keys by what is lost with them; comparable within one policy.
-uint64_t Eviction::ValueOf(const Record& record, UnixMillis now, EvictionPolicy policy) const {
-  if (policy == EvictionPolicy::kTtl) return static_cast<uint64_t>(record.deadline());
+double Eviction::ValueOf(const Record& record, UnixMillis now, EvictionPolicy policy) const {
+  if (policy == EvictionPolicy::kTtl) return static_cast<double>(record.deadline());
   const FrequencySketch* sketch = store_.sketch();
-  const uint64_t uses = sketch == nullptr ? 0 : sketch->Estimate(Hash(record.key()));
+  const double uses = sketch == nullptr ? 0 : sketch->Estimate(Hash(record.key()));
   if (policy == EvictionPolicy::kLru) {
-    const uint32_t idle_s = (LruClock(now) - record.access()) & kAccessClockMask;
-    return uses << 24 | (kAccessClockMask - idle_s);
+    const double idle_s = LruIdleSeconds(record, now);
+    return (uses + kUnseenUses) / (idle_s + mean_idle_s_.load(std::memory_order_relaxed) / 2);
   }
   const int decay = store_.lfu_decay_time.load(std::memory_order_relaxed);
-  const uint32_t idle_minutes = (LfuMinutes(now) - (record.access() >> 8)) & 0xffff;
-  return uint64_t{LfuCounter(record.access(), now, decay)} << 24 | uses << 16 |
-         (0xffff - idle_minutes);
+  return WorthOf(LfuCounter(record.access(), now, decay)) * (uses + kUnseenUses);
+}
+
+// How old victims are tells how long a key can wait here for its next use.
+void Eviction::NoteVictim(const Record& record, UnixMillis now, EvictionPolicy policy) {
+  constexpr double kWeight = 1.0 / 1024;
+  if (policy != EvictionPolicy::kLru) return;
+  const double mean_s = mean_idle_s_.load(std::memory_order_relaxed);
+  const double idle_s = LruIdleSeconds(record, now);
+  mean_idle_s_.store(mean_s + (idle_s - mean_s) * kWeight, std::memory_order_relaxed);
 }
 
 // False when the shard is locked or the record is no longer there.

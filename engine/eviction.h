@@ -4,8 +4,8 @@
 // table is one cache line with up to seven keys, so a handful of neighbouring buckets of a random
 // segment is a fair sample; whether a key has a deadline is told by its slot. What makes a key valuable:
 //
-//   LRU      how often it was used of late (FrequencySketch), then how recently (access clock)
-//   LFU      its logarithmic counter, then the sketch
+//   LRU      how often it was used of late (FrequencySketch), divided by how long ago (access clock)
+//   LFU      its logarithmic counter, times how often it was used of late
 //   TTL      how far its deadline is
 //   random   nothing
 //
@@ -105,7 +105,8 @@ class Eviction {
                    Candidates* out);
   const Candidate& LeastValuable(const Candidates& candidates, UnixMillis now,
                                  EvictionPolicy policy) const;
-  uint64_t ValueOf(const Record& record, UnixMillis now, EvictionPolicy policy) const;
+  double ValueOf(const Record& record, UnixMillis now, EvictionPolicy policy) const;
+  void NoteVictim(const Record& record, UnixMillis now, EvictionPolicy policy);
   bool Remove(StoreThread& thread, const Candidate& victim, UnixMillis now);
   bool AnythingToEvict(bool volatile_only) const;
   bool TooMuchWaits(int64_t excess) const;
@@ -115,6 +116,7 @@ class Eviction {
   std::atomic<EvictionPolicy> policy_{EvictionPolicy::kNone};
   std::atomic<bool> volatile_only_{false};
   std::atomic<int> samples_{5};
+  std::atomic<double> mean_idle_s_{1};         // of LRU's victims
   std::atomic<int64_t> exceeded_since_ns_{0};  // 0: it is not
   std::atomic<int64_t> exceeded_ns_{0};
 };

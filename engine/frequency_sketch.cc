@@ -19,7 +19,7 @@ FrequencySketch* FrequencySketch::Create(uint64_t words, uint32_t uses_per_word)
 // A larger one has the same lowest bits of the hash in its index, so each of its words begins as the
 // word that counted its keys until now.
 FrequencySketch* FrequencySketch::Resized(uint64_t words) const {
-  FrequencySketch* fresh = Create(words, uses_per_word_.load(std::memory_order_relaxed));
+  FrequencySketch* fresh = Create(words, uses_per_word_);
   for (uint64_t i = 0; i < words; ++i) {
     fresh->words_[i].store(words_[i & mask_].load(std::memory_order_relaxed),
                            std::memory_order_relaxed);

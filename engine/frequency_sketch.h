@@ -27,7 +27,7 @@ namespace alai {
 class FrequencySketch {
  public:
   static constexpr uint32_t kEstimateMax = 15;
-  static constexpr uint64_t kWordsMin = 4096;
+  static constexpr uint64_t kWordsMin = 512;
   // What one counter word may serve before the sketch should grow: four counters a key.
   static constexpr uint64_t kKeysPerWord = 4;
 
@@ -44,7 +44,7 @@ class FrequencySketch {
     const uint64_t before = word.load(std::memory_order_relaxed);
     const uint64_t after = CountedIn(before, hash);
     if (after != before) word.store(after, std::memory_order_relaxed);
-    if (++*uses >= uses_per_word_.load(std::memory_order_relaxed) * kWordsAgedAtOnce) [[unlikely]] {
+    if (++*uses >= uses_per_word_ * kWordsAgedAtOnce) [[unlikely]] {
       *uses = 0;
       Age();
     }
@@ -58,7 +58,6 @@ class FrequencySketch {
   }
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&WordOf(hash)); }
 
-  void set_uses_per_word(uint32_t uses) { uses_per_word_.store(uses, std::memory_order_relaxed); }
   uint64_t words() const { return mask_ + 1; }
   size_t block_size() const { return sizeof(FrequencySketch) + words() * sizeof(uint64_t); }
 
@@ -89,7 +88,7 @@ class FrequencySketch {
   void Age();
 
   const uint64_t mask_;
-  std::atomic<uint32_t> uses_per_word_;
+  const uint32_t uses_per_word_;
   std::atomic<uint64_t> aged_{0};  // words that have been halved so far, in all rounds
   std::atomic<uint64_t> words_[];
 };

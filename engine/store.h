@@ -89,6 +89,7 @@ class Store {
   Reclaimer& reclaimer() { return reclaimer_; }
   const Reclaimer& reclaimer() const { return reclaimer_; }
   Turn& turn() { return turn_; }
+  const Clock& clock() const { return clock_; }
 
   // Whether a command may go on to lock shards and write, with effects of up to `effect_bytes` in the
   // change log. False: too much retired memory waits to be freed, or the log has no space. The
@@ -189,8 +190,6 @@ class Store {
   uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
   // Keys removed because memory was short.
   uint64_t EvictedKeys() const { return reclaimer_.evicted(); }
-
-  const Clock& clock() const { return clock_; }
 
   // The generation with which every write stamps its record.
   uint8_t generation() const { return generation_.load(std::memory_order_relaxed); }

@@ -106,8 +106,8 @@ class Wheel {
     uint32_t next;
     uint32_t entries[kEntriesPerChunk];
   };
-  static constexpr uint32_t kChunksPerPage = 16;
-  static constexpr size_t kPagesKept = 4;  // by an empty wheel
+  static constexpr uint32_t kChunksPerPage = 8;
+  static constexpr size_t kPagesKept = 8;  // by an empty wheel
 
   static int LevelOf(uint32_t tick, uint32_t current) {
     const uint32_t differ = tick ^ current;

@@ -319,6 +319,8 @@ std::string Frontend::ListenAnew() {
   return result.get() ? std::string() : "Unable to listen on this port. Check server logs.";
 }
 
+void Frontend::FreeFlushed() { parts_->maintenance.Wake(); }
+
 std::vector<std::string> Frontend::Descriptions() const {
   std::lock_guard lock(parts_->mutex);
   return parts_->descriptions;

@@ -32,6 +32,9 @@ class Frontend {
   void Run();
   void Stop();
 
+  // Databases were flushed, which a thread of its own frees. Any thread.
+  void FreeFlushed();
+
   // Follows a changed `bind` or `port` (CONFIG SET): new listeners take the place of the old ones, or
   // nothing changes. Empty, or what went wrong.
   std::string ListenAnew();

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/base/log.h"
 #include "engine/base/number.h"
@@ -134,6 +136,44 @@ void MeterThread(StoreThread& thread) {
       ReadControl("thread.deallocatedp", &freed)) {
     thread.MeterAllocations(allocated, freed);
   }
+}
+
+size_t FindSparseBlocks(const void** blocks, size_t count, double share) {
+  // What the allocator says of a block's pages.
+  struct Slab {
+    size_t free_blocks;
+    size_t blocks;
+    size_t bytes;
+  };
+  if (!HasAllocatorControl() || count == 0) return 0;
+  std::vector<Slab> slabs(count);
+  size_t size = count * sizeof(Slab);
+  if (mallctl("experimental.utilization.batch_query", slabs.data(), &size, blocks,
+              count * sizeof *blocks) != 0) {
+    return 0;
+  }
+  size_t sparse = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto used = static_cast<double>(slabs[i].blocks - slabs[i].free_blocks);
+    if (used < share * static_cast<double>(slabs[i].blocks)) std::swap(blocks[sparse++], blocks[i]);
+  }
+  return sparse;
+}
+
+double PagesInUse(uint64_t* unused) {
+  *unused = 0;
+  if (!HasAllocatorControl()) return 1;
+  const uint64_t active = ReadSize("stats.active");
+  const uint64_t allocated = std::min(ReadSize("stats.allocated"), active);
+  *unused = active - allocated;
+  return active == 0 ? 1 : Ratio(allocated, active);
+}
+
+uint64_t AllocatorResident() { return HasAllocatorControl() ? ReadSize("stats.resident") : 0; }
+
+void GoWithoutThreadCache() {
+  bool on = false;
+  if (HasAllocatorControl()) mallctl("thread.tcache.enabled", nullptr, nullptr, &on, sizeof on);
 }
 
 void PurgeAllocator() {

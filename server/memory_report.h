@@ -36,6 +36,15 @@ AllocatorFigures ReadAllocator(const Store& store);
 uint64_t AllocatedBytes(const Store& store);
 // Lets the calling thread's allocations be followed by the store's MemoryLimit.
 void MeterThread(StoreThread& thread);
+// For Defragmenter: which blocks lie in pages of which less than `share` is in use. Puts them first.
+size_t FindSparseBlocks(const void** blocks, size_t count, double share);
+// How much of the pages that hold allocations is in use, as the statistics were last refreshed; 1
+// without an allocator that says so. `unused`: bytes that are not.
+double PagesInUse(uint64_t* unused);
+// Pages that the allocator holds, as the statistics were last refreshed, which AllocatedBytes() does.
+uint64_t AllocatorResident();
+// The calling thread allocates and frees without a cache of its own.
+void GoWithoutThreadCache();
 // Gives unused pages back to the kernel.
 void PurgeAllocator();
 // Whether threads of the allocator's own give unused pages back, rather than whoever frees memory.

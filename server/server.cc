@@ -151,6 +151,10 @@ void Server::Cron() {
   latency_monitor_->Report(latency_event::kCron, nanos, clock_.WallMillis() / 1000);
 }
 
+void Server::FreeFlushed() {
+  if (frontend_ != nullptr) frontend_->FreeFlushed();
+}
+
 int64_t Server::connected_clients() const {
   int64_t sum = 0;
   for (const auto& worker : workers_) sum += worker->connections();

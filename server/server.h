@@ -77,6 +77,9 @@ class Server final : public ConfigHost {
   std::string Apply(ApplyHook hook) override;
   void ResetStats() override;
 
+  // Databases were flushed.
+  void FreeFlushed();
+
   // Connections handed to a worker and not yet closed.
   int64_t connected_clients() const;
   // Where it listens: "name=tcp,bind=127.0.0.1,bind=-::1,port=6379", as INFO shows it.

@@ -214,6 +214,7 @@ class Worker final : private LoopEvents {
   std::vector<uint64_t> unblocked_;
   std::vector<uint64_t> without_space_;
   int64_t space_retry_ns_ = INT64_MAX;
+  int64_t space_since_ns_ = 0;  // when the first of them began to wait
   bool resume_paused_ = false;
   std::set<std::pair<int64_t, uint64_t>> deadlines_;
   int64_t pause_end_ns_ = INT64_MAX;

@@ -6,6 +6,7 @@
 #include "protocol/error_text.h"
 #include "server/client.h"
 #include "server/client_registry.h"
+#include "server/latency_monitor.h"
 #include "server/server.h"
 #include "server/stats.h"
 #include "server/suspended.h"
@@ -74,6 +75,7 @@ void Worker::SuspendForPause(Client& client) {
 void Worker::SuspendForSpace(Client& client) {
   stats_.Add(Count::kSuspendedCommands);
   BeginSuspension(client, std::make_unique<Suspended>(Suspended::Reason::kSpace));
+  if (without_space_.empty()) space_since_ns_ = monotonic_ns_;
   without_space_.push_back(client.id());
   space_retry_ns_ = std::min(space_retry_ns_, monotonic_ns_ + Store::kWriteRetryNanos);
 }
@@ -190,6 +192,10 @@ void Worker::ResumeWithSpace() {
     return;
   }
   space_retry_ns_ = INT64_MAX;
+  if (store_.memory_limit().on()) {
+    server_.latency_monitor().Report(latency_event::kEvictionLazyfree,
+                                     monotonic_ns_ - space_since_ns_, now_ / 1000);
+  }
   for (const uint64_t id : std::exchange(without_space_, {})) {
     Client* client = FindSuspended(id, Suspended::Reason::kSpace);
     if (client == nullptr) continue;

@@ -56,6 +56,7 @@ void Flush(Call& call, int first, int end, bool async) {
   call.db().tally().changes += static_cast<uint32_t>(keys);
   if (async || keys == 0) {
     call.worker().stats().Add(Count::kLeftToFree, keys);
+    call.server().FreeFlushed();
     return call.reply().Ok();
   }
   call.Suspend(std::make_unique<FreeFlushed>());

@@ -31,6 +31,9 @@ UNITS = {
     "unit/latency-monitor": 14,
     "unit/introspection": 43,
     "unit/other": 26,
+    "unit/maxmemory": 31,
+    "unit/memefficiency": 10,
+    "unit/lazyfree": 4,
 }
 
 UNIT_SECONDS_MAX = 540

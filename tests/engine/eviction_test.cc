@@ -157,6 +157,7 @@ TEST_CASE_METHOD(Fixture, "LRU keeps what is asked for again and again from a sc
     if (i % 100 == 0) clock_.AdvanceMillis(1000);
     Use(Key(i));
     Put(Key(i), "value");
+    for (uint64_t use = 0; use < 5; ++use) Use(Key((i * 5 + use) % 1'000));
     store_.eviction().MakeRoom(thread_, clock_.WallMillis(), kLongEnough);
   }
   CHECK(Left(0, 1'000) > 900);
