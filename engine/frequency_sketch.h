@@ -27,7 +27,7 @@ namespace alai {
 class FrequencySketch {
  public:
   static constexpr uint32_t kEstimateMax = 15;
-  static constexpr uint64_t kWordsMin = 512;
+  static constexpr uint64_t kWordsMin = 1024;
   // What one counter word may serve before the sketch should grow: four counters a key.
   static constexpr uint64_t kKeysPerWord = 4;
 
@@ -72,7 +72,7 @@ class FrequencySketch {
   static uint32_t First(uint64_t hash) { return static_cast<uint32_t>(hash & 15); }
   // Any but the first.
   static uint32_t Second(uint64_t hash) {
-    return static_cast<uint32_t>((hash + 1 + (hash >> 4 & 15) % 15) & 15);
+    return static_cast<uint32_t>((hash + 1 + ((hash >> 4 & 15) * 15 >> 4)) & 15);
   }
   static uint32_t Counter(uint64_t word, uint32_t index) {
     return static_cast<uint32_t>(word >> (4 * index)) & 15;
