@@ -9,10 +9,15 @@
 
 namespace alai {
 
-// Keys that are missing count as well: the ones that are asked for again are worth keeping.
 inline void Db::Touch(KeyView key, const Record* record) const {
-  if (FrequencySketch* sketch = store_.sketch()) [[unlikely]]
-    sketch->Count(key.hash, thread_.sketch_uses());
+  if (store_.sketch() != nullptr || store_.access_clock() != AccessClock::kLru) [[unlikely]]
+    return TouchFrequency(key, record);
+  if (record != nullptr) record->set_access(LruClock(now_));
+}
+
+// Keys that are missing count as well: the ones that are asked for again are worth keeping.
+[[gnu::noinline]] void Db::TouchFrequency(KeyView key, const Record* record) const {
+  if (FrequencySketch* sketch = store_.sketch()) sketch->Count(key.hash, thread_.sketch_uses());
   if (record == nullptr) return;
   if (store_.access_clock() == AccessClock::kLru) {
     record->set_access(LruClock(now_));
@@ -61,7 +66,7 @@ void Db::Revive(KeyView key) {
   store_.CountExpired(thread_, key.bytes);
 }
 
-void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
+[[gnu::noinline, gnu::cold]] void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
   if (!store_.may_remove_expired()) return;
   if (access_ == Access::kLocked) {
     if (const SlotPlace place = shard.Locate(table, key)) {
@@ -77,16 +82,24 @@ void Db::MeetExpired(Shard& shard, Table& table, KeyView key) {
   if (seen.size() < kSeenMax) seen.push_back({index_, key.hash, std::string(key.bytes)});
 }
 
-Db::PutOutcome Db::Put(KeyView key, Record::Draft draft) {
+Db::PutOutcome Db::Put(KeyView key, const Record::Draft& draft) {
   DASSERT(access_ == Access::kLocked);
   if (store_.key_classes() != nullptr && draft.deadline == kNoDeadline) [[unlikely]] {
-    draft.deadline = ClassDeadline(key);
-    if (draft.deadline != kNoDeadline) LogClassDeadline(key, draft.deadline);
+    return Publish(key, CreateWithClassDeadline(key, draft));
   }
+  return Publish(key, Record::Create(draft));
+}
+
+[[gnu::noinline]] Record* Db::CreateWithClassDeadline(KeyView key, Record::Draft draft) {
+  draft.deadline = ClassDeadline(key);
+  if (draft.deadline != kNoDeadline) LogClassDeadline(key, draft.deadline);
+  return Record::Create(draft);
+}
+
+inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table* table = shard.table(index_);
   if (table == nullptr) table = &shard.MakeTable(index_);
-  Record* const fresh = Record::Create(draft);
   fresh->set_generation(store_.generation());
   const bool lru = store_.access_clock() == AccessClock::kLru;
   fresh->set_access(lru ? LruClock(now_) : LfuNew(now_));

@@ -89,7 +89,7 @@ class Db {
   // Publishes a record made from `draft` in place of what was there. A draft without a deadline is given
   // that of the key's class, which is logged here. The caller logs before and notifies after; only
   // that an expired record was replaced is told from here.
-  PutOutcome Put(KeyView key, Record::Draft draft);
+  PutOutcome Put(KeyView key, const Record::Draft& draft);
   // Removes the key; false when there was none. The effect is DEL; the caller notifies.
   bool Erase(KeyView key);
   // Sets or (kNoDeadline) removes the deadline of a record that Find() returned because a client says
@@ -115,12 +115,15 @@ class Db {
   void Notify(KeyEventClass event_class, std::string_view name, KeyView key);
 
  private:
+  PutOutcome Publish(KeyView key, Record* fresh);
+  Record* CreateWithClassDeadline(KeyView key, Record::Draft draft);
   void NoteClassUse(KeyView key, const Record* record);
   void Stamp(Record* record);
   Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned);
   void LogClassDeadline(KeyView key, UnixMillis deadline);
   void MeetExpired(Shard& shard, Table& table, KeyView key);
   void Touch(KeyView key, const Record* record) const;
+  void TouchFrequency(KeyView key, const Record* record) const;
 
   Store& store_;
   StoreThread& thread_;
