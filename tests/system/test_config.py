@@ -344,6 +344,9 @@ class Differential(ProcessCase):
         stock = live_server.LiveServer(live_server.stock_server(), options)
         self.addCleanup(stock.stop)
         theirs = self.connect(stock)
+        # Under a maxmemory-clients of a byte these two would be the first to go.
+        for connection in (ours, theirs):
+            self.assertEqual(connection.call("CLIENT", "NO-EVICT", "ON"), wire.Status(b"OK"))
         names = [name.decode() for name in theirs.call("CONFIG", "GET", "*")[::2]]
         self.assertGreater(len(names), 150)
         compared = 0
@@ -353,6 +356,8 @@ class Differential(ProcessCase):
             for value in self.VALUES:
                 if name == "maxclients" and value.isdigit() and int(value) > 10000:
                     continue
+                if name == "maxmemory" and value.endswith("%"):
+                    continue  # only ours takes a share of the machine's memory
                 change = ("CONFIG", "SET", name, value)
                 self.assertEqual(ours.call(*change), theirs.call(*change), change)
                 if name != "repl-backlog-size":  # whose default is another
