@@ -19,8 +19,9 @@ int64_t Saturated(double value) {
 // How many tokens fit into `room_ns`, counted in whole microseconds.
 int64_t TokensIn(int64_t room_ns, const TokenQuota& quota) {
   if (room_ns <= -quota.interval_ns) return 0;
-  return Saturated(static_cast<double>(room_ns / nanos::kPerMicro) /
-                   static_cast<double>(quota.interval_ns / nanos::kPerMicro));
+  const int64_t room_us = room_ns / nanos::kPerMicro;
+  const int64_t interval_us = quota.interval_ns / nanos::kPerMicro;
+  return Saturated(static_cast<double>(room_us) / static_cast<double>(interval_us));
 }
 
 }  // namespace
