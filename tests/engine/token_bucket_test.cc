@@ -143,6 +143,18 @@ TEST_CASE("limits that make no sense or do not fit") {
   CHECK(TakeTokens(quota, kMax, kStart, 0)->limited);
 }
 
+// What is left is counted in whole microseconds, of which such an interval has none.
+TEST_CASE("intervals under a microsecond are counted as redis-cell does") {
+  const TokenQuota one = *TokenQuota::Make(0, 2'000'000, 1);
+  CHECK(one.interval_ns == 500);
+  CHECK(TakeTokens(one, 0, kStart, 0)->remaining == 0);
+  CHECK_FALSE(TakeTokens(one, 0, kStart, 1)->limited);
+  const TokenQuota many = *TokenQuota::Make(9, 2'000'000, 1);
+  CHECK(TakeTokens(many, 0, kStart, 1)->remaining == kMax);
+  CHECK(TakeTokens(many, 0, kStart, 10)->remaining == 0);
+  CHECK(TakeTokens(many, 0, kStart, 11)->limited);
+}
+
 // How full a meter stands that leaks one nanosecond a nanosecond.
 TEST_CASE("decisions agree with a leaking meter") {
   WITH_TEST_SEED(seed);
