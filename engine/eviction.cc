@@ -45,18 +45,10 @@ double WorthOf(uint8_t counter) {
 }  // namespace
 
 void Store::Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
-  const std::string_view key = place.word().record()->key();
-  if (change_log_ != nullptr) {
-    const std::string_view command[] = {"DEL", key};
-    change_log_->Append(table.db(), command);
-  }
-  if (key_events_ != nullptr) {
-    key_events_->OnKeyEvent(KeyEventClass::kEvicted, "evicted", table.db(), MakeKey(key));
-  }
   thread.evicted.Add();
   if (key_classes() != nullptr) [[unlikely]]
-    CountClass(thread, key, ClassFigures::kEvicted);
-  shard.Remove(thread, table, place);
+    CountClass(thread, place.word().record()->key(), ClassFigures::kEvicted);
+  Drop(thread, shard, table, place, KeyEventClass::kEvicted, "evicted");
 }
 
 EvictionRules Eviction::rules() const {

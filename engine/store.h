@@ -235,9 +235,12 @@ class Store {
   bool CountByClass(int64_t until_ns);
   void RenewOne(StoreThread& thread, const StoreThread::SeenSliding& seen, UnixMillis now);
   bool TokenBucketExpired(const Record& record) const;
-  // Logs, notifies and removes a record whose time has come; its shard is locked.
+  // Logs, notifies and removes a record that no client asked to remove; its shard is locked.
+  void Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
+            KeyEventClass event_class, std::string_view event);
+  // Because its time has come.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
-  // The same for one that goes because memory is short.
+  // Because memory is short.
   void Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   uint64_t SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, int64_t until_ns,
                       bool* more);

@@ -21,17 +21,22 @@ bool Store::TokenBucketExpired(const Record& record) const {
   return record.deadline() != full_at || full_at <= steady_time_.Millis();
 }
 
-void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
+void Store::Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
+                 KeyEventClass event_class, std::string_view event) {
   const std::string_view key = place.word().record()->key();
   if (change_log_ != nullptr) {
     const std::string_view command[] = {"DEL", key};
     change_log_->Append(table.db(), command);
   }
   if (key_events_ != nullptr) {
-    key_events_->OnKeyEvent(KeyEventClass::kExpired, "expired", table.db(), MakeKey(key));
+    key_events_->OnKeyEvent(event_class, event, table.db(), MakeKey(key));
   }
-  CountExpired(thread, key);
   shard.Remove(thread, table, place);
+}
+
+void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
+  CountExpired(thread, place.word().record()->key());
+  Drop(thread, shard, table, place, KeyEventClass::kExpired, "expired");
 }
 
 void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {

@@ -14,6 +14,7 @@
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
+#include "tests/engine/key_class_rule.h"
 #include "tests/engine/store_audit.h"
 
 namespace alai {
@@ -23,15 +24,6 @@ constexpr auto kDuration = std::chrono::milliseconds(500);
 constexpr int64_t kTtlMs = 640;
 
 UnixMillis Now() { return SystemClock::Get()->WallMillis(); }
-
-KeyClass Rule(const std::string& name, int64_t ttl_ms, bool sliding) {
-  KeyClass key_class;
-  key_class.name = name;
-  key_class.prefix = name + ":";
-  key_class.ttl_ms = ttl_ms;
-  key_class.sliding = sliding;
-  return key_class;
-}
 
 class ClassStress {
  public:

@@ -12,6 +12,7 @@
 #include "engine/types/strings.h"
 #include "engine/types/token_buckets.h"
 #include "tests/catch.h"
+#include "tests/engine/key_class_rule.h"
 #include "tests/engine/recorder.h"
 #include "tests/engine/store_audit.h"
 #include "tests/protocol/seeded.h"
@@ -24,15 +25,6 @@ using Lines = std::vector<std::string>;
 constexpr UnixMillis kStartMs = 1'700'000'000'000;
 constexpr int64_t kTtlMs = 64'000;
 constexpr int64_t kGainMs = kTtlMs / 64;
-
-KeyClass Rule(const std::string& name, int64_t ttl_ms = 0, bool sliding = false) {
-  KeyClass key_class;
-  key_class.name = name;
-  key_class.prefix = name + ":";
-  key_class.ttl_ms = ttl_ms;
-  key_class.sliding = sliding;
-  return key_class;
-}
 
 class ClassFixture {
  public:
