@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 
 #include "engine/store_thread.h"
 
@@ -43,8 +44,17 @@ class MemoryLimit {
 
   // Threads are metered from now on.
   void CountByThreads() { by_threads_.store(true, std::memory_order_relaxed); }
-  // `allocated`: what the whole process has allocated at this moment, waiting memory included.
-  void Correct(uint64_t allocated);
+  // A correction begins before the allocator is asked. When threads have published or freed flushed
+  // keys since, what the allocator said is of no one moment: then an exact correction does nothing but
+  // return false, an approximate one takes the middle.
+  enum class Fit { kExact, kApproximate };
+  struct Moment {
+    int64_t published;
+    int64_t detached;
+  };
+  Moment Now() const;
+  // `allocated`: by the whole process, without what is retired but with what was flushed.
+  bool Correct(Moment asked, uint64_t allocated, Fit fit = Fit::kExact);
 
   // Bytes in use above the limit as far as this thread can tell, negative below.
   int64_t Excess(StoreThread& thread) {
@@ -55,12 +65,11 @@ class MemoryLimit {
   void Publish(StoreThread& thread);
   // Bytes that wait to be freed.
   uint64_t waiting_bytes() const;
-  // Of a flushed database, which no thread has retired: they wait from now on, or (negative) have been
-  // freed.
-  void NoteDetached(int64_t bytes) {
-    if (by_threads_.load(std::memory_order_relaxed)) {
-      base_.fetch_sub(bytes, std::memory_order_relaxed);
-    }
+  // Bytes of a flushed database, which no thread has retired: they wait from now on, or (negative) have
+  // been freed.
+  void NoteDetached(int64_t bytes);
+  uint64_t detached_bytes() const {
+    return static_cast<uint64_t>(detached_.load(std::memory_order_relaxed));
   }
 
  private:
@@ -73,6 +82,8 @@ class MemoryLimit {
   alignas(64) std::atomic<int64_t> published_{0};
   std::atomic<int64_t> base_{0};
   std::atomic<uint32_t> round_{0};  // counts corrections
+  std::mutex base_mutex_;           // held to change base_ and detached_ together
+  std::atomic<int64_t> detached_{0};
 };
 
 inline int64_t MemoryLimit::InUse(StoreThread& thread) {

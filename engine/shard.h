@@ -133,7 +133,6 @@ class Shard {
   uint32_t purge_cursor_ = 0;
   std::vector<SlotWord> scratch_;
   std::vector<SlotWord> split_scratch_;
-  std::vector<std::pair<BucketRef, uint32_t>> scratch_refs_;
 };
 
 }  // namespace alai

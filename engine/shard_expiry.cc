@@ -157,16 +157,11 @@ void Shard::PurgeWheelStep() {
   const Wheel::Slot slot{static_cast<int>(purge_cursor_ / Wheel::kSlotsPerLevel),
                          purge_cursor_ % Wheel::kSlotsPerLevel};
   purge_cursor_ = (purge_cursor_ + 1) % kSlotsInAll;
-  scratch_refs_.clear();
-  BucketRef refs[Wheel::kEntriesPerChunk];
-  while (const uint32_t n = wheel_->Take(slot, refs)) {
-    for (uint32_t i = 0; i < n; ++i) {
-      const Bucket* bucket = BucketOf(refs[i]);
-      const uint32_t tick = bucket == nullptr ? 0 : bucket->armed();
-      if (tick != 0 && wheel_->BelongsTo(slot, tick)) scratch_refs_.push_back({refs[i], tick});
-    }
-  }
-  for (const auto& [ref, tick] : scratch_refs_) wheel_->Add(ref, tick);
+  wheel_->Sift(slot, [&](BucketRef ref) {
+    const Bucket* bucket = BucketOf(ref);
+    const uint32_t tick = bucket == nullptr ? 0 : bucket->armed();
+    return tick != 0 && wheel_->BelongsTo(slot, tick);
+  });
 }
 
 void Shard::RebaseWheel(UnixMillis now) {

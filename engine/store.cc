@@ -87,9 +87,8 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
     if (table == nullptr) continue;
     const uint64_t bytes = table->record_bytes.Get() + table->segment_bytes.Get();
     detached_keys_.fetch_add(table->keys.Get(), std::memory_order_relaxed);
-    detached_bytes_.fetch_add(bytes, std::memory_order_relaxed);
     memory_limit_.NoteDetached(static_cast<int64_t>(bytes));
-    detached_.push_back({std::move(table), epoch, bytes, 0});
+    detached_.push_back({std::move(table), epoch, bytes, bytes, 0});
   }
   if (key_events_ != nullptr) key_events_->OnDatabaseReplaced(db);
 }
@@ -115,12 +114,12 @@ bool Store::FreeDetached(StoreThread& thread, int64_t budget_ns) {
   }
   const uint64_t keys = detached.table->keys.Get();
   const bool more = FreeSome(detached, until_ns);
+  const uint64_t left = more ? detached.BytesLeft() : 0;
+  memory_limit_.NoteDetached(-static_cast<int64_t>(std::exchange(detached.waiting, left) - left));
   std::lock_guard guard(detached_mutex_);
   if (more) {
     detached_.push_back(std::move(detached));
   } else {
-    detached_bytes_.fetch_sub(detached.bytes, std::memory_order_relaxed);
-    memory_limit_.NoteDetached(-static_cast<int64_t>(detached.bytes));
     detached_keys_.fetch_sub(keys, std::memory_order_release);
   }
   return more || !detached_.empty();

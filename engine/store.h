@@ -179,7 +179,7 @@ class Store {
   bool FreeDetached(StoreThread& thread, int64_t budget_ns);
   // Keys of flushed databases that have not been freed yet.
   uint64_t detached_keys() const { return detached_keys_.load(std::memory_order_acquire); }
-  uint64_t detached_bytes() const { return detached_bytes_.load(std::memory_order_relaxed); }
+  uint64_t detached_bytes() const { return memory_limit_.detached_bytes(); }
 
   DatabaseStats StatsOf(int db, UnixMillis now) const;
   uint64_t KeyCount(int db) const;
@@ -220,8 +220,15 @@ class Store {
   struct Detached {
     std::unique_ptr<Table> table;
     uint64_t epoch;
-    uint64_t bytes;
+    uint64_t bytes;    // all of it
+    uint64_t waiting;  // what the memory limit knows to be left
     uint32_t next_entry;
+
+    // Segments hold about the same each.
+    uint64_t BytesLeft() const {
+      const uint32_t entries = table->directory()->size();
+      return bytes / entries * (entries - next_entry);
+    }
   };
 
   // A set of classes that readers may still see until the reclaimer is two epochs further.
@@ -275,7 +282,6 @@ class Store {
   std::mutex detached_mutex_;
   std::vector<Detached> detached_;
   std::atomic<uint64_t> detached_keys_{0};
-  std::atomic<uint64_t> detached_bytes_{0};
   std::atomic<uint32_t> sweep_cursor_{0};
   std::atomic<bool> active_expiry_{true};
   std::atomic<bool> may_remove_expired_{true};

@@ -12,9 +12,12 @@ void Wheel::Add(BucketRef ref, uint32_t tick) {
   }
   tick = std::max(tick, current_);
   const int level = LevelOf(tick, current_);
-  const uint32_t slot = tick >> (6 * level) & 63;
-  uint32_t& first = first_chunk_[level][slot];
-  uint8_t& used = used_[level][slot];
+  AddTo({level, tick >> (6 * level) & 63}, ref);
+}
+
+void Wheel::AddTo(Slot slot, BucketRef ref) {
+  uint32_t& first = first_chunk_[slot.level][slot.index];
+  uint8_t& used = used_[slot.level][slot.index];
   if (first == 0 || used == kEntriesPerChunk) {
     const uint32_t fresh = NewChunk();
     chunk(fresh).next = first;
@@ -22,7 +25,7 @@ void Wheel::Add(BucketRef ref, uint32_t tick) {
     used = 0;
   }
   chunk(first).entries[used++] = ref.bits();
-  occupied_[level] |= uint64_t{1} << slot;
+  occupied_[slot.level] |= uint64_t{1} << slot.index;
   ++entries_;
 }
 
@@ -68,13 +71,12 @@ uint32_t Wheel::Take(Slot slot, BucketRef* refs) {
   Chunk& taken = chunk(first);
   for (uint32_t i = 0; i < n; ++i) refs[i] = BucketRef(taken.entries[i]);
   const uint32_t rest = taken.next;
-  taken.next = free_chunk_;
-  free_chunk_ = first;
+  FreeChunk(first);
   first = rest;
   used = kEntriesPerChunk;
   if (rest == 0) occupied_[slot.level] &= ~(uint64_t{1} << slot.index);
   entries_ -= n;
-  if (entries_ == 0 && pages_.size() > kPagesKept) ReleaseChunks();
+  ReleaseIfEmpty();
   return n;
 }
 

@@ -19,6 +19,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/base/clock.h"
@@ -81,6 +82,10 @@ class Wheel {
   uint32_t Take(Slot slot, BucketRef* refs);
   // Whether an entry in `slot` is live for a bucket armed at `tick`.
   bool BelongsTo(Slot slot, uint32_t tick) const;
+  // Drops the entries of a slot for which `keep` (BucketRef -> bool) is false. Needs no memory: the
+  // chunks that it empties are used for what stays.
+  template <class Keep>
+  void Sift(Slot slot, Keep keep);
   // Whether `tick` lies in the time that `slot`, which has just become current, covers.
   bool InReachOf(Slot slot, uint32_t tick) const {
     return tick >> (6 * slot.level) == current_ >> (6 * slot.level);
@@ -115,7 +120,15 @@ class Wheel {
   }
   Chunk& chunk(uint32_t number) { return pages_[number / kChunksPerPage][number % kChunksPerPage]; }
   uint32_t NewChunk();
+  void FreeChunk(uint32_t number) {
+    chunk(number).next = free_chunk_;
+    free_chunk_ = number;
+  }
   void ReleaseChunks();
+  void ReleaseIfEmpty() {
+    if (entries_ == 0 && pages_.size() > kPagesKept) ReleaseChunks();
+  }
+  void AddTo(Slot slot, BucketRef ref);
 
   UnixMillis base_;
   uint32_t current_ = 1;
@@ -128,5 +141,25 @@ class Wheel {
   uint64_t entries_ = 0;
   uint64_t far_entries_ = 0;
 };
+
+template <class Keep>
+void Wheel::Sift(Slot slot, Keep keep) {
+  uint32_t& first = first_chunk_[slot.level][slot.index];
+  uint32_t number = std::exchange(first, 0);
+  uint32_t used = used_[slot.level][slot.index];
+  occupied_[slot.level] &= ~(uint64_t{1} << slot.index);
+  while (number != 0) {
+    const Chunk taken = chunk(number);
+    FreeChunk(number);
+    entries_ -= used;
+    for (uint32_t i = 0; i < used; ++i) {
+      const BucketRef ref(taken.entries[i]);
+      if (keep(ref)) AddTo(slot, ref);
+    }
+    number = taken.next;
+    used = kEntriesPerChunk;
+  }
+  ReleaseIfEmpty();
+}
 
 }  // namespace alai

@@ -126,7 +126,20 @@ uint64_t AllocatedBytes(const Store& store) {
   if (!HasAllocatorControl()) return store.UsedBytes();
   RefreshStatistics();
   const uint64_t allocated = ReadSize("stats.allocated");
-  return allocated - std::min<uint64_t>(ReadOfAllArenas("tcache_bytes"), allocated);
+  const uint64_t unused = ReadOfAllArenas("tcache_bytes") + store.reclaimer().retired_bytes();
+  return allocated - std::min(unused, allocated);
+}
+
+uint64_t CorrectMemoryLimit(Store& store) {
+  using Fit = MemoryLimit::Fit;
+  constexpr int kTries = 5;
+  MemoryLimit& limit = store.memory_limit();
+  for (int i = 1;; ++i) {
+    const MemoryLimit::Moment asked = limit.Now();
+    const uint64_t allocated = AllocatedBytes(store);
+    const Fit fit = i < kTries ? Fit::kExact : Fit::kApproximate;
+    if (limit.Correct(asked, allocated, fit)) return allocated;
+  }
 }
 
 void MeterThread(StoreThread& thread) {
@@ -273,16 +286,20 @@ MemoryFigures MeasureMemory(Server& server) {
   const Stats& stats = server.stats();
   MemoryFigures figures;
   figures.allocator = ReadAllocator(server.store());
-  figures.used = figures.allocator.allocated - figures.allocator.cached;
+  const MemoryStats store = server.store().Memory();
+  // What is retired is freed within milliseconds and does not count, as the memory limit has it. The
+  // store's own sums, without an allocator to ask, are without it anyway.
+  const uint64_t unused =
+      HasAllocatorControl() ? figures.allocator.cached + store.retired_bytes : 0;
+  figures.used = figures.allocator.allocated - std::min(unused, figures.allocator.allocated);
   figures.peak = server.stats().memory_peak.Peak(figures.used);
   figures.startup = std::min(stats.memory_peak.startup(), figures.used);
   figures.resident = ResidentBytes();
   figures.clients = stats.Sum(&WorkerStats::client_memory);
-  const MemoryStats store = server.store().Memory();
   figures.tables = store.segment_bytes + store.wheel_bytes + store.sketch_bytes;
   figures.records = store.record_bytes;
   figures.retired = store.retired_bytes;
-  figures.not_counted = store.retired_bytes + store.detached_bytes;
+  figures.not_counted = store.detached_bytes;
   figures.overhead = figures.startup + figures.clients + figures.tables;
   figures.dataset = figures.used > figures.overhead ? figures.used - figures.overhead : 0;
   for (int db = 0; db < server.store().databases(); ++db) {

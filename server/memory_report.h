@@ -32,8 +32,10 @@ bool HasAllocatorControl();
 // "jemalloc-5.3.0" or "libc".
 std::string_view AllocatorName();
 AllocatorFigures ReadAllocator(const Store& store);
-// Bytes in use only, allocated without what is cached; cheaper than the whole.
+// Bytes in use only: allocated, without what is cached or retired. Cheaper than the whole.
 uint64_t AllocatedBytes(const Store& store);
+// Lets the store's MemoryLimit know them, and gives them.
+uint64_t CorrectMemoryLimit(Store& store);
 // Lets the calling thread's allocations be followed by the store's MemoryLimit.
 void MeterThread(StoreThread& thread);
 // For Defragmenter: which blocks lie in pages of which less than `share` is in use. Puts them first.
@@ -78,17 +80,18 @@ class MemoryPeak {
 // What INFO memory and MEMORY STATS are made of.
 struct MemoryFigures {
   AllocatorFigures allocator;
-  uint64_t used = 0;
+  uint64_t used = 0;  // allocated, neither cached nor retired
   uint64_t peak = 0;
   uint64_t startup = 0;
   uint64_t resident = 0;
   uint64_t clients = 0;  // buffers and structures of normal clients
   uint64_t tables = 0;   // segments, directories and wheels of the store, and eviction's sketch
   uint64_t records = 0;
-  uint64_t retired = 0;      // unlinked, not freed yet
-  uint64_t not_counted = 0;  // the same and flushed databases: no keys are evicted because of it
-  uint64_t overhead = 0;     // startup + clients + tables
-  uint64_t dataset = 0;      // the rest
+  uint64_t retired = 0;  // unlinked, not freed yet
+  uint64_t not_counted =
+      0;                  // of flushed databases: in `used`, but no keys are evicted because of it
+  uint64_t overhead = 0;  // startup + clients + tables
+  uint64_t dataset = 0;   // the rest
   uint64_t keys = 0;
 
   double dataset_percent() const;

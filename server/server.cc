@@ -144,8 +144,12 @@ void Server::Cron() {
   const uint64_t began = Ticks::Now();
   // Asking the allocator costs it a walk over its arenas.
   const bool limited = store_->memory_limit().on();
-  if (cron_runs_++ % kCronsPerAllocatorLook == 0 || limited) allocated_ = AllocatedBytes(*store_);
-  if (limited) store_->memory_limit().Correct(allocated_);
+  if (limited) {
+    allocated_ = CorrectMemoryLimit(*store_);
+  } else if (cron_runs_ % kCronsPerAllocatorLook == 0) {
+    allocated_ = AllocatedBytes(*store_);
+  }
+  ++cron_runs_;
   stats_->Sample(clock_.MonotonicNanos(), allocated_);
   const int64_t nanos = Ticks::ToNanos(Ticks::Now() - began);
   latency_monitor_->Report(latency_event::kCron, nanos, clock_.WallMillis() / 1000);
@@ -172,7 +176,7 @@ void Server::FollowMemoryPolicy() {
   store_->lfu_log_factor.store(static_cast<int>(config_.lfu_log_factor));
   store_->lfu_decay_time.store(static_cast<int>(config_.lfu_decay_time));
   MemoryLimit& limit = store_->memory_limit();
-  if (config_.maxmemory != 0) limit.Correct(AllocatedBytes(*store_));
+  if (config_.maxmemory != 0) CorrectMemoryLimit(*store_);
   limit.Set(config_.maxmemory);
   store_->eviction().Follow(rules);
   // What is too much now goes without waiting for a write.

@@ -30,6 +30,7 @@ class Fixture : public StoreFixture {
     limit_.CountByThreads();
     limit_.Set(100 * kMegabyte);
   }
+  void Correct(uint64_t allocated) { REQUIRE(limit_.Correct(limit_.Now(), allocated)); }
   MemoryLimit& limit_ = store_.memory_limit();
 };
 
@@ -39,7 +40,7 @@ TEST_CASE_METHOD(StoreFixture, "without metered threads the store's own bytes co
   limit.Set(kMegabyte);
   CHECK(limit.on());
   CHECK(limit.InUse(thread_) == static_cast<int64_t>(store_.UsedBytes()));
-  limit.Correct(store_.UsedBytes() + 1000);
+  CHECK(limit.Correct(limit.Now(), store_.UsedBytes() + 1000));
   for (uint64_t i = 0; i < 500; ++i) Put(Key(i), "value");
   CHECK(limit.InUse(thread_) == static_cast<int64_t>(store_.UsedBytes()) + 1000);
   CHECK(limit.Excess(thread_) == limit.InUse(thread_) - static_cast<int64_t>(kMegabyte));
@@ -47,7 +48,7 @@ TEST_CASE_METHOD(StoreFixture, "without metered threads the store's own bytes co
 
 TEST_CASE_METHOD(Fixture, "a thread sees at once what it allocates itself") {
   Metered a(store_);
-  limit_.Correct(20 * kMegabyte);
+  Correct(20 * kMegabyte);
   CHECK(limit_.InUse(a.thread) == 20 * kMegabyte);
   a.allocated += 100;
   CHECK(limit_.InUse(a.thread) == 20 * kMegabyte + 100);
@@ -58,7 +59,7 @@ TEST_CASE_METHOD(Fixture, "a thread sees at once what it allocates itself") {
 TEST_CASE_METHOD(Fixture, "others see it once it is much, or published") {
   Metered a(store_);
   Metered b(store_);
-  limit_.Correct(20 * kMegabyte);
+  Correct(20 * kMegabyte);
   limit_.InUse(a.thread);
   limit_.InUse(b.thread);
   a.allocated += 1000;
@@ -77,7 +78,7 @@ TEST_CASE_METHOD(Fixture, "a correction counts nothing twice") {
   Random random(seed);
   std::array<Metered, 3> threads{Metered(store_), Metered(store_), Metered(store_)};
   int64_t really = 20 * kMegabyte;
-  limit_.Correct(static_cast<uint64_t>(really));
+  Correct(static_cast<uint64_t>(really));
   for (int i = 0; i < 10'000; ++i) {
     Metered& one = threads[random.Below(3)];
     // A thread learns of a correction when it next asks, and does so before it goes on.
@@ -90,16 +91,38 @@ TEST_CASE_METHOD(Fixture, "a correction counts nothing twice") {
       one.freed += bytes;
       really -= static_cast<int64_t>(bytes);
     }
-    if (random.Below(100) == 0) limit_.Correct(static_cast<uint64_t>(really));
+    if (random.Below(100) == 0) Correct(static_cast<uint64_t>(really));
     if (random.Below(50) == 0) limit_.Publish(one.thread);
   }
   for (Metered& one : threads) limit_.Publish(one.thread);
   CHECK(limit_.InUse(threads[0].thread) == really);
 }
 
+TEST_CASE_METHOD(Fixture, "a correction is of one moment, or says that it is not") {
+  Metered a(store_);
+  Correct(20 * kMegabyte);
+  limit_.InUse(a.thread);
+  // The allocator is asked before the thread frees and publishes.
+  MemoryLimit::Moment asked = limit_.Now();
+  a.freed += 2 * kMegabyte;
+  limit_.Publish(a.thread);
+  CHECK_FALSE(limit_.Correct(asked, 20 * kMegabyte));
+  CHECK(limit_.InUse(a.thread) == 18 * kMegabyte);
+  CHECK(limit_.Correct(asked, 20 * kMegabyte, MemoryLimit::Fit::kApproximate));
+  CHECK(limit_.InUse(a.thread) == 19 * kMegabyte);
+  Correct(18 * kMegabyte);
+  // As does a database that is flushed meanwhile, all of whose keys are still allocated.
+  asked = limit_.Now();
+  limit_.NoteDetached(3 * kMegabyte);
+  CHECK_FALSE(limit_.Correct(asked, 18 * kMegabyte));
+  CHECK(limit_.InUse(a.thread) == 15 * kMegabyte);
+  Correct(18 * kMegabyte);
+  CHECK(limit_.InUse(a.thread) == 15 * kMegabyte);
+}
+
 TEST_CASE_METHOD(Fixture, "what was retired or flushed does not count but waits") {
   Metered a(store_);
-  limit_.Correct(20 * kMegabyte);
+  Correct(20 * kMegabyte);
   limit_.InUse(a.thread);
   a.thread.RetireBlock(Allocate(kMegabyte), kMegabyte);
   CHECK(limit_.InUse(a.thread) == 19 * kMegabyte);

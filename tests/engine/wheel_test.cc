@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "engine/base/random.h"
 #include "tests/catch.h"
@@ -219,6 +220,57 @@ TEST_CASE("a wheel says how long nothing is due") {
   CHECK(wait <= 500 + 2 * Wheel::kTickMillis);
   owner.AdvanceTo(kStart + 499);
   CHECK(owner.wheel().MillisUntilDue(kStart + 10'000) == 0);
+}
+
+TEST_CASE("sifting drops what is not to be kept, and takes no memory") {
+  Wheel wheel(kStart);
+  const uint32_t tick = wheel.TickOf(kStart + 3'600'000);
+  constexpr uint32_t kEntries = 1'000;
+  for (uint32_t i = 0; i < kEntries; ++i) wheel.Add(BucketRef(i), tick);
+  const uint32_t near = wheel.TickOf(kStart + 20);
+  wheel.Add(BucketRef(kEntries), near);
+  const size_t full = wheel.allocated_bytes();
+
+  for (const uint32_t step : {1u, 3u, 15u}) {
+    for (int level = 0; level < Wheel::kLevels; ++level) {
+      for (uint32_t index = 0; index < Wheel::kSlotsPerLevel; ++index) {
+        wheel.Sift({level, index}, [&](BucketRef ref) { return ref.bits() % step == 0; });
+      }
+    }
+    INFO("every " << step);
+    CHECK(wheel.entries() == (kEntries + step) / step);
+    CHECK(wheel.allocated_bytes() == full);
+  }
+  // What stayed is what was to stay, once each.
+  Wheel::Slot slot;
+  std::vector<uint32_t> left;
+  while (wheel.NextDue(kStart + 3'700'000, &slot)) {
+    BucketRef refs[Wheel::kEntriesPerChunk];
+    while (const uint32_t n = wheel.Take(slot, refs)) {
+      for (uint32_t i = 0; i < n; ++i) {
+        if (slot.level > 0 && tick > wheel.current()) {
+          wheel.Add(refs[i], tick);
+        } else {
+          left.push_back(refs[i].bits());
+        }
+      }
+    }
+  }
+  std::sort(left.begin(), left.end());
+  std::vector<uint32_t> expected;
+  for (uint32_t i = 0; i <= kEntries; i += 15) expected.push_back(i);
+  CHECK(left == expected);
+}
+
+TEST_CASE("a wheel that is sifted empty gives its memory back") {
+  Wheel wheel(kStart);
+  const size_t empty = wheel.allocated_bytes();
+  const uint32_t tick = wheel.TickOf(kStart + 20);
+  for (uint32_t i = 0; i < 10'000; ++i) wheel.Add(BucketRef(i), tick);
+  wheel.Sift({0, tick & 63}, [](BucketRef) { return false; });
+  CHECK(wheel.entries() == 0);
+  CHECK(wheel.MillisUntilDue(kStart) == INT64_MAX);
+  CHECK(wheel.allocated_bytes() == empty);
 }
 
 TEST_CASE("an empty wheel gives its memory back") {

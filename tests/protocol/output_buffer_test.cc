@@ -481,7 +481,7 @@ class Walk {
   void Reserve() {
     const std::string text = Pattern(RandomSize(), random_.Next());
     char* at = buffer_->Reserve(text.size() + random_.Below(100));
-    std::memcpy(at, text.data(), text.size());
+    std::copy(text.begin(), text.end(), at);  // no bytes into a buffer that has no block yet
     buffer_->Advance(text.size());
     model_.bytes += text;
   }
