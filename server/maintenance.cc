@@ -9,6 +9,7 @@
 #include "server/memory_report.h"
 #include "server/process/crash_report.h"
 #include "server/server.h"
+#include "server/worker.h"
 
 namespace alai {
 namespace {
@@ -25,6 +26,9 @@ constexpr auto kShortRest = std::chrono::milliseconds(6);
 // After a pass that found next to nothing to move.
 constexpr int64_t kAfterVainPassNanos = 1'000'000'000;
 constexpr uint64_t kVainPassDivisor = 100;
+// What a thread has freed and keeps for itself holds pages, too: a block here and there in hundreds of
+// them, and nobody could move it. So the threads let go of it now and then.
+constexpr int64_t kEmptyCachesNanos = 1'000'000'000;
 
 // Empty pages are otherwise given back some seconds after they became so, which spares fetching them
 // anew; but not when the pages of all kinds are more than the limit by a sixteenth and this.
@@ -100,11 +104,20 @@ bool Maintenance::Defragment(StoreThread& thread) {
   if (in_use >= kPagesInUseMin || unused < kUnusedBytesMin || now_ns < next_pass_ns_) return false;
   defragmenter_.Step(thread, in_use, kDefragmentNanos, &pass_);
   if (pass_.complete) {
+    EmptyThreadCaches(now_ns);
     if (pass_.moved <= pass_.looked / kVainPassDivisor)
       next_pass_ns_ = now_ns + kAfterVainPassNanos;
     pass_ = {};
   }
   return true;
+}
+
+void Maintenance::EmptyThreadCaches(int64_t now_ns) {
+  if (now_ns - caches_emptied_ns_ < kEmptyCachesNanos) return;
+  caches_emptied_ns_ = now_ns;
+  for (const auto& worker : server_.workers()) {
+    worker->Post([](Worker&) { EmptyThreadCache(); });
+  }
 }
 
 }  // namespace alai

@@ -35,12 +35,14 @@ class Maintenance {
   void Run();
   // With a memory limit; both give true when they should be called again soon.
   bool Defragment(StoreThread& thread);
+  void EmptyThreadCaches(int64_t now_ns);
   bool GiveBackPages();
 
   Server& server_;
   Defragmenter defragmenter_;
   Defragmenter::Pass pass_;
   int64_t next_pass_ns_ = 0;
+  int64_t caches_emptied_ns_ = 0;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable stopped_;

@@ -189,9 +189,13 @@ void GoWithoutThreadCache() {
   if (HasAllocatorControl()) mallctl("thread.tcache.enabled", nullptr, nullptr, &on, sizeof on);
 }
 
+void EmptyThreadCache() {
+  if (HasAllocatorControl()) mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
+}
+
 void PurgeAllocator() {
   if (!HasAllocatorControl()) return;
-  mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
+  EmptyThreadCache();
   mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);
 }
 

@@ -47,6 +47,8 @@ double PagesInUse(uint64_t* unused);
 uint64_t AllocatorResident();
 // The calling thread allocates and frees without a cache of its own.
 void GoWithoutThreadCache();
+// The calling thread lets go of what it has freed and keeps for later.
+void EmptyThreadCache();
 // Gives unused pages back to the kernel.
 void PurgeAllocator();
 // Whether threads of the allocator's own give unused pages back, rather than whoever frees memory.
