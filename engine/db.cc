@@ -3,6 +3,7 @@
 #include "engine/access_clock.h"
 #include "engine/base/assert.h"
 #include "engine/change_log.h"
+#include "engine/containers/container.h"
 #include "engine/frequency_sketch.h"
 #include "engine/key_events.h"
 #include "engine/store.h"
@@ -187,6 +188,15 @@ void Db::Changed(KeyView key, Record* record) {
   if (deadline == kNoDeadline) return;
   LogClassDeadline(key, deadline);
   ReplaceDeadline(key, record, deadline, false);
+}
+
+void Db::ContainerChanged(KeyView key, Record* record, size_t bytes_before) {
+  const size_t bytes = record->container()->allocated_bytes();
+  if (bytes != bytes_before) {
+    Table& table = *store_.shards_[store_.ShardIndex(key.hash)].table(index_);
+    table.CountGrown(*record, static_cast<int64_t>(bytes) - static_cast<int64_t>(bytes_before));
+  }
+  Changed(key, record);
 }
 
 const KeyClass* Db::ClassOf(KeyView key) const {

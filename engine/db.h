@@ -101,6 +101,8 @@ class Db {
   // After a value was changed in place: stamps the record's generation, and gives it the deadline of the
   // key's class if it has none, which ends the record.
   void Changed(KeyView key, Record* record);
+  // The same of a record's container, which held `bytes_before` before the change.
+  void ContainerChanged(KeyView key, Record* record, size_t bytes_before);
 
   // The class of a key, or nullptr.
   const KeyClass* ClassOf(KeyView key) const;

@@ -9,12 +9,14 @@
 
 namespace alai {
 
-void RetiredBatch::FreeItems() {
+void RetiredBatch::FreeItems(LazyFree& lazy_free) {
   for (const Item& item : items) {
     const size_t size = item.size_and_kind >> 2;
     switch (static_cast<RetiredKind>(item.size_and_kind & 3)) {
       case RetiredKind::kRecord:
-        static_cast<Record*>(item.block)->Destroy();
+        if (Container* last = static_cast<Record*>(item.block)->DestroyButContainer()) {
+          lazy_free.Add(last);
+        }
         break;
       case RetiredKind::kBlock:
         Free(item.block, size);
@@ -30,7 +32,7 @@ void RetiredBatch::FreeItems() {
 Reclaimer::~Reclaimer() {
   // Nobody reads any more, so everything retired can go.
   while (!threads_.empty()) Unregister(threads_.back());
-  for (RetiredBatch& batch : orphans_) batch.FreeItems();
+  for (RetiredBatch& batch : orphans_) batch.FreeItems(lazy_free_);
 }
 
 StoreThread* Reclaimer::Register() {
@@ -91,7 +93,7 @@ uint64_t Reclaimer::TryAdvance() {
   std::erase_if(orphans_, [&](RetiredBatch& batch) {
     if (batch.epoch + 2 > epoch) return false;
     orphaned_bytes_ -= batch.bytes;
-    batch.FreeItems();
+    batch.FreeItems(lazy_free_);
     NoteFreed(batch.bytes);
     return true;
   });

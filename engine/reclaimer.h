@@ -15,6 +15,8 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/lazy_free.h"
+
 namespace alai {
 
 class Record;
@@ -30,8 +32,8 @@ struct RetiredBatch {
     uint64_t size_and_kind;  // bytes << 2 | RetiredKind
   };
 
-  // Frees everything.
-  void FreeItems();
+  // Frees everything; large containers wait in `lazy_free`.
+  void FreeItems(LazyFree& lazy_free);
 
   uint64_t epoch = 0;
   uint64_t bytes = 0;
@@ -72,6 +74,9 @@ class Reclaimer {
   uint64_t TryAdvance();
   uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
+  LazyFree& lazy_free() { return lazy_free_; }
+  const LazyFree& lazy_free() const { return lazy_free_; }
+
  private:
   friend class StoreThread;
 
@@ -90,6 +95,7 @@ class Reclaimer {
   }
   bool StillCongested() const;
 
+  LazyFree lazy_free_;
   std::atomic<uint64_t> epoch_{2};
   std::atomic<uint64_t> closed_bytes_{0};  // in batches that wait
   // A hint: two threads that cross the limit at once may leave it wrong until it is looked at.

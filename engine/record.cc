@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/sanitizer.h"
 #include "engine/blob.h"
+#include "engine/containers/container.h"
 
 namespace alai {
 namespace {
@@ -11,11 +12,26 @@ namespace {
 constexpr bool kShareDeadlineWord = ALAI_TSAN == 0;
 constexpr uint64_t kDeadline6Mask = (uint64_t{1} << 48) - 1;
 
+bool IsInline(Encoding encoding) {
+  return encoding != Encoding::kInt && encoding != Encoding::kBlob &&
+         encoding != Encoding::kContainer;
+}
+
+int64_t PayloadOf(const Record::Draft& draft) {
+  switch (draft.encoding) {
+    case Encoding::kBlob:
+      return reinterpret_cast<int64_t>(draft.blob);
+    case Encoding::kContainer:
+      return reinterpret_cast<int64_t>(draft.container);
+    default:
+      return draft.integer;
+  }
+}
+
 }  // namespace
 
 Record* Record::Create(const Draft& draft) {
-  const bool inline_value =
-      draft.encoding == Encoding::kEmbedded || draft.encoding == Encoding::kRaw;
+  const bool inline_value = IsInline(draft.encoding);
   const size_t value_size = inline_value ? draft.value.size() + draft.value_tail.size() : 0;
   uint8_t layout = 0;
   if (draft.key.size() > UINT8_MAX) layout |= kLongKey;
@@ -40,8 +56,7 @@ Record* Record::Create(const Draft& draft) {
 
   char* at = reinterpret_cast<char*>(record) + 8;
   if ((layout & kPayload) != 0) {
-    new (at) std::atomic<int64_t>(
-        draft.encoding == Encoding::kInt ? draft.integer : reinterpret_cast<int64_t>(draft.blob));
+    new (at) std::atomic<int64_t>(PayloadOf(draft));
     at += 8;
   }
   if ((layout & (kDeadline6 | kDeadline8)) != 0) {
@@ -86,18 +101,29 @@ Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned) const {
       draft.blob = blob();
       draft.blob->Acquire();
       break;
+    case Encoding::kContainer:
+      draft.container = container();
+      draft.container->Acquire();
+      break;
     case Encoding::kEmbedded:
     case Encoding::kRaw:
+    case Encoding::kListpack:
+    case Encoding::kIntset:
       draft.value = inline_value();
       break;
   }
   return Create(draft);
 }
 
-void Record::Destroy() {
+Container* Record::DestroyButContainer() {
+  Container* last = nullptr;
   if (encoding() == Encoding::kBlob) blob()->Release();
+  if (encoding() == Encoding::kContainer && container()->Release()) last = container();
   Free(this, block_size());
+  return last;
 }
+
+void Record::Destroy() { delete DestroyButContainer(); }
 
 UnixMillis Record::deadline() const {
   const uint8_t l = layout();
@@ -130,7 +156,14 @@ size_t Record::block_size() const {
 
 size_t Record::allocated_bytes() const {
   const size_t block = UsableSize(block_size());
-  return encoding() == Encoding::kBlob ? block + blob()->allocated_bytes() : block;
+  if (encoding() == Encoding::kBlob) return block + blob()->allocated_bytes();
+  if (encoding() == Encoding::kContainer) return block + container()->allocated_bytes();
+  return block;
+}
+
+size_t Record::owned_bytes() const {
+  if (encoding() != Encoding::kContainer || !container()->shared()) return allocated_bytes();
+  return UsableSize(block_size());
 }
 
 }  // namespace alai

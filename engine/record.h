@@ -28,6 +28,7 @@
 namespace alai {
 
 class Blob;
+class Container;
 
 enum class Type : uint8_t {
   kString,
@@ -45,6 +46,9 @@ enum class Encoding : uint8_t {
   kEmbedded,  // string: in the record
   kRaw,   // string: in the record, but reported as "raw" because it was built by APPEND or SETRANGE
   kBlob,  // string: payload points to a Blob
+  kListpack,   // collection: a listpack in the record
+  kIntset,     // set: an intset in the record
+  kContainer,  // collection: payload points to a Container
 };
 
 // "Never expires"; larger than every deadline a client can set.
@@ -55,7 +59,8 @@ constexpr size_t kInlineValueBytesMax = 4096;
 
 class Record {
  public:
-  // What a new record should hold. Exactly one of `value`, `integer`, `blob` counts, by `encoding`.
+  // What a new record should hold. Exactly one of `value`, `integer`, `blob`, `container` counts, by
+  // `encoding`.
   struct Draft {
     std::string_view key = {};
     Type type = Type::kString;
@@ -65,7 +70,8 @@ class Record {
     std::string_view value_tail =
         {};  // appended to `value`, which spares APPEND a temporary string
     int64_t integer = 0;
-    Blob* blob = nullptr;  // the record takes this reference over
+    Blob* blob = nullptr;            // the record takes this reference over
+    Container* container = nullptr;  // and this one
     bool read_under_lock = false;
     bool pinned = false;  // readers do not renew the deadline
     uint32_t access = 0;
@@ -73,20 +79,26 @@ class Record {
 
   static Record* Create(const Draft& draft);
 
-  // A new record with the same key and value, sharing a blob, and another deadline.
+  // A new record with the same key and value, sharing a blob or container, and another deadline.
   Record* CopyWithDeadline(UnixMillis deadline, bool pinned) const;
 
-  // Frees the block and drops its reference to a blob. Only for records that no thread can reach.
+  // Frees the block and drops its reference to a blob or container. Only for records that no thread can
+  // reach. Gives the container that is to be deleted now, if it was the last to refer to one.
+  [[nodiscard]] Container* DestroyButContainer();
   void Destroy();
 
   std::string_view key() const { return {key_bytes(), key_size()}; }
   Type type() const { return static_cast<Type>(type_and_encoding_ >> 4); }
   Encoding encoding() const { return static_cast<Encoding>(type_and_encoding_ & 15); }
 
-  // For kEmbedded and kRaw.
+  // For kEmbedded, kRaw, kListpack and kIntset.
   std::string_view inline_value() const { return {key_bytes() + key_size(), value_size()}; }
   int64_t integer() const { return payload().load(std::memory_order_acquire); }
   Blob* blob() const { return reinterpret_cast<Blob*>(payload().load(std::memory_order_acquire)); }
+
+  Container* container() const {
+    return reinterpret_cast<Container*>(payload().load(std::memory_order_acquire));
+  }
 
   bool has_deadline() const { return (layout() & (kDeadline6 | kDeadline8)) != 0; }
   UnixMillis deadline() const;
@@ -120,8 +132,10 @@ class Record {
 
   // Size of this block as it was requested from the allocator.
   size_t block_size() const;
-  // What the allocator holds for the block and its blob.
+  // What the allocator holds for the block and its blob or container.
   size_t allocated_bytes() const;
+  // The same, without a container that another record refers to as well.
+  size_t owned_bytes() const;
 
  private:
   enum Layout : uint8_t {

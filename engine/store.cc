@@ -35,6 +35,7 @@ Store::Store(const StoreOptions& options)
   for (uint32_t i = 0; i < shard_count_; ++i) {
     shards_[i].Init(databases_, 64 - shard_shift_, now, steady_time_);
   }
+  reclaimer_.lazy_free().Follow(&memory_limit_);
 }
 
 Store::~Store() {
@@ -43,6 +44,7 @@ Store::~Store() {
     }
   }
   if (FrequencySketch* sketch = this->sketch()) sketch->Delete();
+  reclaimer_.lazy_free().Follow(nullptr);
 }
 
 StoreThread* Store::RegisterThread() { return reclaimer_.Register(); }
@@ -103,6 +105,11 @@ void Store::SwapDatabases(int a, int b) {
 
 bool Store::FreeDetached(StoreThread& thread, int64_t budget_ns) {
   const int64_t until_ns = clock_.MonotonicNanos() + budget_ns;
+  const bool more = FreeDetachedTable(until_ns);
+  return reclaimer_.lazy_free().FreeSome(clock_, until_ns) || more;
+}
+
+bool Store::FreeDetachedTable(int64_t until_ns) {
   Detached detached;
   {
     std::lock_guard guard(detached_mutex_);

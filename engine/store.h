@@ -174,8 +174,8 @@ class Store {
   // FreeDetached().
   void FlushDatabase(StoreThread& thread, int db);
   void SwapDatabases(int a, int b);
-  // Frees what FlushDatabase() detached, for about `budget_ns`; true when there is more. The
-  // calling thread announces quiescent points between calls.
+  // Frees what FlushDatabase() detached, and large values that are gone, for about `budget_ns`; true when
+  // there is more. The calling thread announces quiescent points between calls.
   bool FreeDetached(StoreThread& thread, int64_t budget_ns);
   // Keys of flushed databases that have not been freed yet.
   uint64_t detached_keys() const { return detached_keys_.load(std::memory_order_acquire); }
@@ -259,6 +259,7 @@ class Store {
   };
   uint64_t ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due, UnixMillis now,
                      Emptied* emptied);
+  bool FreeDetachedTable(int64_t until_ns);
   bool FreeSome(Detached& detached, int64_t until_ns);
   Table* PickTable(StoreThread& thread, int db);
 

@@ -73,7 +73,7 @@ void StoreThread::Reclaim() {
   const uint64_t epoch = reclaimer_.TryAdvance();
   while (!waiting_.empty() && waiting_.front().epoch + 2 <= epoch) {
     const uint64_t bytes = waiting_.front().bytes;
-    waiting_.front().FreeItems();
+    waiting_.front().FreeItems(reclaimer_.lazy_free_);
     retired_bytes_.Sub(bytes);
     reclaimer_.NoteFreed(bytes);
     spare_ = std::move(waiting_.front().items);

@@ -14,6 +14,11 @@ size_t BytesOf(SegmentRef segment, uint64_t overflow) {
   return overflow == 0 ? block : block + (overflow - 1) * UsableSize(sizeof(Bucket));
 }
 
+// Of a record that holds `bytes`, those that nothing else refers to.
+size_t OwnedBytes(const Record& record, size_t bytes) {
+  return record.encoding() == Encoding::kContainer ? record.owned_bytes() : bytes;
+}
+
 }  // namespace
 
 Directory* Directory::Create(uint32_t depth) {
@@ -55,7 +60,7 @@ size_t Table::CountOut(const Record& record) {
   if (record.has_deadline()) CountDeadline(record.deadline(), kNoDeadline);
   if (ClassCensus* census = this->census()) [[unlikely]]
     census->CountOut(record, bytes);
-  return bytes;
+  return OwnedBytes(record, bytes);
 }
 
 size_t Table::CountReplaced(const Record& old, const Record& fresh) {
@@ -64,7 +69,13 @@ size_t Table::CountReplaced(const Record& old, const Record& fresh) {
   if (old.has_deadline() || fresh.has_deadline()) CountDeadline(old.deadline(), fresh.deadline());
   if (ClassCensus* census = this->census()) [[unlikely]]
     census->CountReplaced(bytes, fresh);
-  return bytes;
+  return OwnedBytes(old, bytes);
+}
+
+void Table::CountGrown(const Record& record, int64_t bytes) {
+  record_bytes.Add(static_cast<uint64_t>(bytes));
+  if (ClassCensus* census = this->census()) [[unlikely]]
+    census->CountReplaced(record.allocated_bytes() - static_cast<size_t>(bytes), record);
 }
 
 void Table::CountSegmentIn(SegmentRef segment) {

@@ -77,10 +77,12 @@ class Table {
     return census_.exchange(census, std::memory_order_acq_rel);
   }
 
-  // What counts a record in and out; the latter two give the bytes that the old one held.
+  // What counts a record in and out; the latter two give the bytes that go with the old one.
   void CountIn(const Record& record);
   size_t CountOut(const Record& record);
   size_t CountReplaced(const Record& old, const Record& fresh);
+  // A record whose container has grown, or shrunk, by `bytes`.
+  void CountGrown(const Record& record, int64_t bytes);
   void CountDeadline(UnixMillis before, UnixMillis after);
   void CountSegmentIn(SegmentRef segment);
   void CountSegmentOut(SegmentRef segment);

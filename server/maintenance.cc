@@ -77,10 +77,14 @@ void Maintenance::Run() {
     const bool sparse = limited && Defragment(*thread);
     const bool soon = (limited && GiveBackPages()) || sparse;
     store.memory_limit().Publish(*thread);
-    thread->Quiescent();
-    lock.lock();
-    if (more) continue;
+    if (more) {
+      thread->Quiescent();
+      lock.lock();
+      continue;
+    }
+    // Frees what this thread has retired, which may wake it: not with the mutex.
     thread->GoOffline();
+    lock.lock();
     stopped_.wait_for(lock, soon ? kShortRest : kRest, [this] { return stopping_ || woken_; });
     thread->GoOnline();
   }

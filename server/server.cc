@@ -116,6 +116,7 @@ bool Server::Listen() {
 }
 
 void Server::Run() {
+  store_->reclaimer().lazy_free().set_wake([this] { FreeFlushed(); });
   std::vector<std::thread> threads;
   for (const auto& worker : workers_) {
     threads.emplace_back([&worker] {

@@ -3,6 +3,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
 #include "engine/blob.h"
+#include "engine/containers/container.h"
 
 namespace alai::keys {
 namespace {
@@ -10,10 +11,10 @@ namespace {
 // Redis embeds strings up to this length in their object and reports that.
 constexpr size_t kEmbeddedBytesMax = 44;
 
-enum class BlobUse : uint8_t { kShare, kCopy };
+enum class ValueUse : uint8_t { kShare, kCopy };
 
 // A draft with another record's value and deadline.
-Record::Draft Duplicate(const Record& record, KeyView key, BlobUse use) {
+Record::Draft Duplicate(const Record& record, KeyView key, ValueUse use) {
   Record::Draft draft;
   draft.key = key.bytes;
   draft.type = record.type();
@@ -28,9 +29,18 @@ Record::Draft Duplicate(const Record& record, KeyView key, BlobUse use) {
     case Encoding::kRaw:
       draft.value = record.inline_value();
       break;
+    case Encoding::kListpack:
+    case Encoding::kIntset:
+      draft.value = record.inline_value();
+      break;
+    case Encoding::kContainer:
+      draft.container = use == ValueUse::kShare ? record.container() : record.container()->Copy();
+      if (use == ValueUse::kShare) draft.container->Acquire();
+      draft.read_under_lock = true;
+      break;
     case Encoding::kBlob:
       draft.blob = record.blob();
-      if (use == BlobUse::kShare) {
+      if (use == ValueUse::kShare) {
         draft.blob->Acquire();
         draft.read_under_lock = record.read_under_lock();
       } else {
@@ -43,7 +53,7 @@ Record::Draft Duplicate(const Record& record, KeyView key, BlobUse use) {
 
 // Moves a value to another place; it stays as old as it was.
 void Transfer(Db& from_db, KeyView from, const Record& record, Db& to_db, KeyView to) {
-  Record* moved = to_db.Put(to, Duplicate(record, to, BlobUse::kShare)).record;
+  Record* moved = to_db.Put(to, Duplicate(record, to, ValueUse::kShare)).record;
   moved->set_access(record.access());
   from_db.Erase(from);
 }
@@ -77,6 +87,12 @@ std::string_view EncodingName(const Record& record) {
       return "int";
     case Encoding::kEmbedded:
       return record.inline_value().size() <= kEmbeddedBytesMax ? "embstr" : "raw";
+    case Encoding::kListpack:
+      return "listpack";
+    case Encoding::kIntset:
+      return "intset";
+    case Encoding::kContainer:
+      return record.container()->encoding_name();
     case Encoding::kRaw:
     case Encoding::kBlob:
       break;
@@ -165,7 +181,7 @@ bool Copy(Db& from_db, KeyView from, Db& to_db, KeyView to, bool replace) {
     const std::string_view index(digits, FormatInt64(to_db.index(), digits));
     from_db.LogEffect({"COPY", from.bytes, to.bytes, "DB", index, "REPLACE"});
   }
-  to_db.Put(to, Duplicate(*record, to, BlobUse::kCopy));
+  to_db.Put(to, Duplicate(*record, to, ValueUse::kCopy));
   ++to_db.tally().changes;
   to_db.Notify(KeyEventClass::kNew, "new", to);
   to_db.Notify(KeyEventClass::kGeneric, "copy_to", to);

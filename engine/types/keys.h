@@ -24,7 +24,8 @@ constexpr UnixMillis kDeadlineMax = kNoDeadline - 1;
 // As TYPE prints it: "string", "zset", "tokenbucket" …
 std::string_view TypeName(Type type);
 
-// As OBJECT ENCODING prints it: "int", "embstr", "raw", "gcra".
+// As OBJECT ENCODING prints it: "int", "embstr", "listpack", "gcra". The record of a container is read
+// with its shard locked.
 std::string_view EncodingName(const Record& record);
 
 // A look at a key that is no use of it, as by TTL, TYPE and EXISTS: counts a hit or miss and leaves

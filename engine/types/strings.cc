@@ -100,8 +100,7 @@ Text::Text(const Record& record) {
     case Encoding::kBlob:
       view_ = record.blob()->view();
       break;
-    case Encoding::kEmbedded:
-    case Encoding::kRaw:
+    default:  // in the record
       view_ = record.inline_value();
       break;
   }
@@ -113,8 +112,7 @@ uint64_t Length(const Record& record) {
       return Int64Length(record.integer());
     case Encoding::kBlob:
       return record.blob()->length();
-    case Encoding::kEmbedded:
-    case Encoding::kRaw:
+    default:  // in the record
       break;
   }
   return record.inline_value().size();

@@ -29,8 +29,7 @@ RdbString RdbStringOf(const Record& record) {
       return RdbString::Of(record.integer());
     case Encoding::kBlob:
       return RdbString::Of(record.blob()->view());
-    case Encoding::kEmbedded:
-    case Encoding::kRaw:
+    default:  // in the record
       break;
   }
   return RdbString::Of(record.inline_value());

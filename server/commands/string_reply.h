@@ -20,8 +20,7 @@ void WriteBlobPart(ReplyWriter& reply, Blob& blob, std::string_view part);
 
 inline void WriteString(ReplyWriter& reply, const Record& record) {
   switch (record.encoding()) {
-    case Encoding::kEmbedded:
-    case Encoding::kRaw:
+    default:  // in the record
       reply.Bulk(record.inline_value());
       break;
     case Encoding::kInt:

@@ -100,10 +100,11 @@ void AppendMemoryInfo(const InfoContext& context, InfoText& info) {
   info.Field("mem_aof_buffer", 0);
   info.Field("mem_allocator", AllocatorName());
   info.Field("active_defrag_running", 0);
-  const uint64_t pending = context.server.store().detached_keys();
+  const uint64_t keys = context.server.store().detached_keys();
   const uint64_t left = context.server.stats().Sum(Count::kLeftToFree);
-  info.Field("lazyfree_pending_objects", pending);
-  info.Field("lazyfreed_objects", left - std::min(pending, left));
+  const LazyFree& values = context.server.store().reclaimer().lazy_free();
+  info.Field("lazyfree_pending_objects", keys + values.pending());
+  info.Field("lazyfreed_objects", left - std::min(keys, left) + values.freed());
   info.Field("record_bytes", m.records);
   info.Field("table_bytes", m.tables);
   info.Field("retired_bytes", m.retired);

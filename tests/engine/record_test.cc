@@ -69,8 +69,7 @@ bool Holds(const Record& record, const std::string& key, const Value& value, Uni
       return same && record.integer() == value.integer;
     case Encoding::kBlob:
       return same && record.blob()->view() == value.bytes;
-    case Encoding::kEmbedded:
-    case Encoding::kRaw:
+    default:
       break;
   }
   return same && record.inline_value() == value.bytes + value.tail;

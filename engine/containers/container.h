@@ -1,0 +1,45 @@
+// A large value outside its record: what a hash, list, set, sorted set or stream is once it does not
+// fit in one small block any more. Changed in place, so its record is read under the shard's lock.
+//
+// Reference-counted like a Blob, because a record that gets another name or deadline is replaced by a
+// copy while the old one waits to be freed: both refer to the one container.
+//
+// Threads     Acquire() and everything that the derived classes do: with the key's shard locked.
+//             Release() from any thread. After the last Release() the container belongs to whoever
+//             called it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace alai {
+
+class Container {
+ public:
+  Container() = default;
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  virtual ~Container() = default;
+
+  // Held by the allocator for all of it. O(1).
+  virtual size_t allocated_bytes() const = 0;
+  // Frees about `nodes` blocks of a container that nobody needs any more; true while some are left.
+  // The destructor frees what is left.
+  virtual bool FreeSome(size_t nodes) = 0;
+  // As OBJECT ENCODING prints it.
+  virtual std::string_view encoding_name() const = 0;
+  // An equal container with one reference.
+  virtual Container* Copy() const = 0;
+
+  void Acquire() { references_.fetch_add(1, std::memory_order_relaxed); }
+  // True when that was the last reference: the caller deletes the container, at once or in slices.
+  [[nodiscard]] bool Release() { return references_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool shared() const { return references_.load(std::memory_order_acquire) > 1; }
+
+ private:
+  std::atomic<uint32_t> references_{1};
+};
+
+}  // namespace alai
