@@ -32,7 +32,9 @@ int64_t PayloadOf(const Record::Draft& draft) {
 
 Record* Record::Create(const Draft& draft) {
   const bool inline_value = IsInline(draft.encoding);
-  const size_t value_size = inline_value ? draft.value.size() + draft.value_tail.size() : 0;
+  const size_t value_size =
+      !inline_value ? 0
+                    : draft.value.size() + draft.value_tail.size() + draft.written_bytes;
   uint8_t layout = 0;
   if (draft.key.size() > UINT8_MAX) layout |= kLongKey;
   if (value_size > UINT8_MAX) layout |= kLongValue;
@@ -80,6 +82,7 @@ Record* Record::Create(const Draft& draft) {
     if (!draft.value_tail.empty()) {
       std::memcpy(at + draft.value.size(), draft.value_tail.data(), draft.value_tail.size());
     }
+    if (draft.write != nullptr) draft.write(draft.from, at);
   }
   return record;
 }

@@ -69,6 +69,11 @@ class Record {
     std::string_view value = {};
     std::string_view value_tail =
         {};  // appended to `value`, which spares APPEND a temporary string
+    // Instead of these two: `written_bytes` that write(from, out) puts in their place, which spares a
+    // packed value a copy.
+    void (*write)(const void* from, char* out) = nullptr;
+    const void* from = nullptr;
+    size_t written_bytes = 0;
     int64_t integer = 0;
     Blob* blob = nullptr;            // the record takes this reference over
     Container* container = nullptr;  // and this one

@@ -1,0 +1,402 @@
+#include "engine/types/hashes.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/base/assert.h"
+#include "engine/base/number.h"
+#include "engine/packing_limits.h"
+#include "engine/store.h"
+
+namespace alai::hashes {
+namespace {
+
+// An effect with as many words as a hash has fields.
+class Effect {
+ public:
+  Effect(Db& db, std::string_view command, KeyView key) : db_(db) {
+    if (!db.logs_changes()) return;
+    words_.push_back(command);
+    words_.push_back(key.bytes);
+  }
+  void Add(std::string_view word) {
+    if (!words_.empty()) words_.push_back(word);
+  }
+  void Log() {
+    if (!words_.empty()) db_.LogEffect(words_);
+  }
+
+ private:
+  Db& db_;
+  std::vector<std::string_view> words_;
+};
+
+Listpack ListpackOf(const Record* record) {
+  return record == nullptr ? Listpack() : Listpack(record->inline_value().data());
+}
+
+PackedTable& TableOf(Record& record) {
+  return static_cast<HashContainer*>(record.container())->table();
+}
+
+bool HasTable(const Record* record) {
+  return record != nullptr && record->encoding() == Encoding::kContainer;
+}
+
+// A draft of the hash's next record, as the old one lives.
+Record::Draft Successor(KeyView key, const Record* old) {
+  Record::Draft draft;
+  draft.key = key.bytes;
+  draft.type = Type::kHash;
+  draft.encoding = Encoding::kListpack;
+  if (old != nullptr) {
+    draft.deadline = old->deadline();
+    draft.pinned = old->pinned();
+  }
+  return draft;
+}
+
+// Publishes what one edit makes of a listpack, written straight to its place.
+void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
+  struct Source {
+    Listpack listpack;
+    const ListpackEdit& edit;
+  };
+  const Source source{ListpackOf(old), edit};
+  Record::Draft draft = Successor(key, old);
+  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
+  draft.from = &source;
+  draft.write = [](const void* from, char* out) {
+    const auto* that = static_cast<const Source*>(from);
+    WriteEditedListpack(that->listpack, that->edit, out);
+  };
+  db.Put(key, draft);
+}
+
+void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
+  Record::Draft draft = Successor(key, old);
+  draft.value = listpack.view();
+  db.Put(key, draft);
+}
+
+void FillTable(Listpack listpack, PackedTable* table) {
+  char field_digits[kInt64CharsMax];
+  char value_digits[kInt64CharsMax];
+  const size_t end = listpack.End();
+  for (size_t at = listpack.Begin(); at < end;) {
+    const size_t value = listpack.Next(at);
+    table->Insert(listpack.Read(at).View(field_digits), listpack.Read(value).View(value_digits));
+    at = listpack.Next(value);
+  }
+}
+
+// Publishes a table with the same fields in the place of a listpack.
+Record* MoveToTable(Db& db, KeyView key, const Record* old) {
+  auto* container = new HashContainer;
+  FillTable(ListpackOf(old), &container->table());
+  Record::Draft draft = Successor(key, old);
+  draft.encoding = Encoding::kContainer;
+  draft.container = container;
+  draft.read_under_lock = true;
+  return db.Put(key, draft).record;
+}
+
+// Whether a hash may be a listpack after these texts, fields and values in turn, have been set.
+bool StaysPacked(const Db& db, Listpack listpack, std::span<const std::string_view> pairs) {
+  const PackingLimits& limits = db.store().packing;
+  const uint64_t text_max = limits.hash_value_bytes.load(std::memory_order_relaxed);
+  uint64_t bytes = listpack.bytes();
+  for (const std::string_view text : pairs) {
+    if (text.size() > text_max) return false;
+    bytes += text.size() + kPackedEntryExtraMax;
+  }
+  return bytes <= kPackedBytesMax;
+}
+
+bool TooManyEntries(const Db& db, size_t fields) {
+  return fields > db.store().packing.hash_entries.load(std::memory_order_relaxed);
+}
+
+// A field of a table, but not one that is over.
+std::optional<PackedMember> FindLive(const PackedTable& table, std::string_view field,
+                                     UnixMillis now) {
+  std::optional<PackedMember> member = table.Find(field);
+  if (member.has_value() && member->deadline <= now) member.reset();
+  return member;
+}
+
+// A change of a table: counts what it grows by, and tells of it.
+class TableChange {
+ public:
+  TableChange(Db& db, KeyView key, Record* record)
+      : db_(db), key_(key), record_(record), before_(record->container()->allocated_bytes()) {}
+  PackedTable& table() { return TableOf(*record_); }
+  void Done() { db_.ContainerChanged(key_, record_, before_); }
+
+ private:
+  Db& db_;
+  KeyView key_;
+  Record* record_;
+  size_t before_;
+};
+
+// The value of a field, as `digits` or the hash has it; nullopt when it is not there.
+std::optional<std::string_view> ValueOf(const Record* record, std::string_view field,
+                                        UnixMillis now, char* digits) {
+  const std::optional<PackedValue> value = Fields(record, now).Find(field);
+  if (!value.has_value()) return std::nullopt;
+  return value->View(digits);
+}
+
+void SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::string_view value,
+            std::string_view event) {
+  const std::string_view pair[] = {field, value};
+  if (!HasTable(record)) {
+    const Listpack listpack = ListpackOf(record);
+    const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(field), 1);
+    const bool fresh = at == listpack.End();
+    if (StaysPacked(db, listpack, pair) &&
+        !(fresh && TooManyEntries(db, listpack.count() / 2 + 1))) {
+      const PackedValue values[] = {PackedValue::Of(field), PackedValue::Of(value)};
+      PutEdited(db, key, record,
+                fresh ? ListpackEdit::Append(listpack, values)
+                      : ListpackEdit::Replace(listpack, listpack.Next(at), {&values[1], 1}));
+      ++db.tally().changes;
+      db.Notify(KeyEventClass::kHash, event, key);
+      return;
+    }
+    record = MoveToTable(db, key, record);
+  }
+  TableChange change(db, key, record);
+  change.table().Upsert(field, value);
+  change.Done();
+  ++db.tally().changes;
+  db.Notify(KeyEventClass::kHash, event, key);
+}
+
+// A field's new value that an increment gave: keeps the field's deadline.
+void SetIncremented(Db& db, KeyView key, Record* record, std::string_view field,
+                    std::string_view value, std::string_view event) {
+  Effect effect(db, "HSET", key);
+  effect.Add(field);
+  effect.Add(value);
+  effect.Log();
+  if (HasTable(record) && FindLive(TableOf(*record), field, db.now()).has_value()) {
+    TableChange change(db, key, record);
+    change.table().SetValue(field, value);
+    change.Done();
+    ++db.tally().changes;
+    db.Notify(KeyEventClass::kHash, event, key);
+    return;
+  }
+  SetOne(db, key, record, field, value, event);
+}
+
+// Removes the key of a hash whose last field has gone.
+void EraseEmpty(Db& db, KeyView key) {
+  db.Erase(key);
+  db.Notify(KeyEventClass::kGeneric, "del", key);
+}
+
+int64_t EraseFromTable(Db& db, KeyView key, Record* record,
+                       std::span<const std::string_view> fields) {
+  int64_t erased = 0;
+  Effect effect(db, "HDEL", key);
+  for (const std::string_view field : fields) {
+    if (!FindLive(TableOf(*record), field, db.now()).has_value()) continue;
+    effect.Add(field);
+    ++erased;
+  }
+  if (erased == 0) return 0;
+  effect.Log();
+  TableChange change(db, key, record);
+  erased = 0;
+  for (const std::string_view field : fields) {
+    if (change.table().Erase(field)) ++erased;
+  }
+  change.Done();
+  return erased;
+}
+
+}  // namespace
+
+size_t HashContainer::allocated_bytes() const {
+  return sizeof(*this) - sizeof(table_) + table_.allocated_bytes();
+}
+
+Container* HashContainer::Copy() const {
+  auto* copy = new HashContainer;
+  table_.ForEach([copy](const PackedMember& member) {
+    copy->table_.Insert(member.member, member.value, member.deadline);
+    return true;
+  });
+  return copy;
+}
+
+Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
+  Record* record = db.Find(key, lookup);
+  if (record != nullptr && record->type() != Type::kHash) return Errc::kWrongType;
+  return record;
+}
+
+Fields::Fields(const Record* record, UnixMillis now) : now_(now) {
+  if (HasTable(record)) {
+    table_ = &static_cast<const HashContainer*>(record->container())->table();
+  } else {
+    listpack_ = ListpackOf(record);
+  }
+}
+
+size_t Fields::size() const {
+  return table_ != nullptr ? table_->size() : listpack_.count() / 2;
+}
+
+std::optional<PackedValue> Fields::Find(std::string_view field) const {
+  if (table_ != nullptr) {
+    const std::optional<PackedMember> member = FindLive(*table_, field, now_);
+    if (!member.has_value()) return std::nullopt;
+    return Text(member->value);
+  }
+  const size_t at = listpack_.Find(listpack_.Begin(), PackedNeedle(field), 1);
+  if (at == listpack_.End()) return std::nullopt;
+  return listpack_.Read(listpack_.Next(at));
+}
+
+PackedMember Fields::RandomLive(Random& random) const {
+  PackedMember member = table_->RandomMember(random);
+  for (int i = 0; !Live(member) && i < 100; ++i) member = table_->RandomMember(random);
+  if (Live(member)) return member;
+  // Nearly all are over: looked for among all.
+  uint64_t seen = 0;
+  table_->ForEach([&](const PackedMember& other) {
+    if (Live(other) && random.Below(++seen) == 0) member = other;
+    return true;
+  });
+  return member;
+}
+
+Result<int64_t> Set(Db& db, KeyView key, std::span<const std::string_view> pairs) {
+  DASSERT(pairs.size() >= 2 && pairs.size() % 2 == 0);
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Record* record = *found;
+  Effect effect(db, "HSET", key);
+  for (const std::string_view text : pairs) effect.Add(text);
+  effect.Log();
+  if (pairs.size() == 2) {
+    const bool fresh = !Fields(record, db.now()).Find(pairs[0]).has_value();
+    SetOne(db, key, record, pairs[0], pairs[1], "hset");
+    return fresh ? 1 : 0;
+  }
+  int64_t added = 0;
+  if (!HasTable(record) && StaysPacked(db, ListpackOf(record), pairs)) {
+    ListpackBuffer buffer(ListpackOf(record));
+    for (size_t i = 0; i < pairs.size(); i += 2) {
+      const Listpack listpack = buffer.get();
+      const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(pairs[i]), 1);
+      if (at != listpack.End()) {
+        buffer.Replace(listpack.Next(at), PackedValue::Of(pairs[i + 1]));
+        continue;
+      }
+      buffer.Append(pairs[i]);
+      buffer.Append(pairs[i + 1]);
+      ++added;
+    }
+    if (!TooManyEntries(db, buffer.get().count() / 2)) {
+      PutListpack(db, key, record, buffer.get());
+      db.tally().changes += static_cast<uint32_t>(pairs.size() / 2);
+      db.Notify(KeyEventClass::kHash, "hset", key);
+      return added;
+    }
+    added = 0;
+  }
+  if (!HasTable(record)) record = MoveToTable(db, key, record);
+  TableChange change(db, key, record);
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    const PackedTable::Upserted upserted = change.table().Upsert(pairs[i], pairs[i + 1]);
+    if (upserted.added || upserted.old_deadline <= db.now()) ++added;
+  }
+  change.Done();
+  db.tally().changes += static_cast<uint32_t>(pairs.size() / 2);
+  db.Notify(KeyEventClass::kHash, "hset", key);
+  return added;
+}
+
+Result<bool> SetIfMissing(Db& db, KeyView key, std::string_view field, std::string_view value) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  if (Fields(*found, db.now()).Find(field).has_value()) return false;
+  Effect effect(db, "HSET", key);
+  effect.Add(field);
+  effect.Add(value);
+  effect.Log();
+  SetOne(db, key, *found, field, value, "hset");
+  return true;
+}
+
+Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> fields) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Record* record = *found;
+  if (record == nullptr) return 0;
+  int64_t erased = 0;
+  bool empty = false;
+  if (HasTable(record)) {
+    erased = EraseFromTable(db, key, record, fields);
+    empty = TableOf(*db.Find(key, Lookup::kPeek)).size() == 0;
+  } else {
+    ListpackBuffer buffer;
+    Effect effect(db, "HDEL", key);
+    for (const std::string_view field : fields) {
+      const Listpack listpack = erased == 0 ? ListpackOf(record) : buffer.get();
+      const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(field), 1);
+      if (at == listpack.End()) continue;
+      if (erased == 0) buffer.Assign(listpack);
+      buffer.Erase(at, 2);
+      effect.Add(field);
+      ++erased;
+    }
+    if (erased == 0) return 0;
+    effect.Log();
+    empty = buffer.get().empty();
+    if (!empty) PutListpack(db, key, record, buffer.get());
+  }
+  if (erased == 0) return 0;
+  db.tally().changes += static_cast<uint32_t>(erased);
+  db.Notify(KeyEventClass::kHash, "hdel", key);
+  if (empty) EraseEmpty(db, key);
+  return erased;
+}
+
+Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t by) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  int64_t value = 0;
+  char digits[kInt64CharsMax];
+  if (const auto old = ValueOf(*found, field, db.now(), digits)) {
+    if (!ParseInt64(*old, &value)) return Errc::kNotInteger;
+  }
+  if (__builtin_add_overflow(value, by, &value)) return Errc::kIntegerOverflow;
+  const std::string_view text(digits, FormatInt64(value, digits));
+  SetIncremented(db, key, *found, field, text, "hincrby");
+  return value;
+}
+
+Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view field, long double by,
+                                        char* out) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  long double value = 0;
+  char digits[kInt64CharsMax];
+  if (const auto old = ValueOf(*found, field, db.now(), digits)) {
+    if (!ParseLongDouble(*old, &value)) return Errc::kNotFloat;
+  }
+  value += by;
+  if (!std::isfinite(value)) return Errc::kNanOrInfinity;
+  const std::string_view text(out, FormatLongDouble(value, out));
+  SetIncremented(db, key, *found, field, text, "hincrbyfloat");
+  return text;
+}
+
+}  // namespace alai::hashes
