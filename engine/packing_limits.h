@@ -17,8 +17,8 @@ struct PackingLimits {
   std::atomic<uint64_t> set_value_bytes{64};
   std::atomic<uint64_t> sorted_set_entries{128};
   std::atomic<uint64_t> sorted_set_value_bytes{64};
-  std::atomic<int64_t> list_size{-2};      // entries of a node, or -1 to -5: 4 KB to 64 KB
-  std::atomic<int64_t> list_depth{0};      // nodes at each end that are not compressed; 0: none are
+  std::atomic<int64_t> list_size{-2};  // entries of a node, or -1 to -5: 4 KB to 64 KB
+  std::atomic<int64_t> list_depth{0};  // nodes at each end that are not compressed; 0: none are
   std::atomic<uint64_t> stream_bytes{4096};  // of a node; 0: no limit
   std::atomic<uint64_t> stream_entries{100};
 };

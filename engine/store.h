@@ -23,6 +23,7 @@
 #include "engine/key_purge.h"
 #include "engine/lock_request.h"
 #include "engine/memory_limit.h"
+#include "engine/packing_limits.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
 #include "engine/store_thread.h"
@@ -190,6 +191,9 @@ class Store {
   uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
   // Keys removed because memory was short.
   uint64_t EvictedKeys() const { return reclaimer_.evicted(); }
+
+  // Up to which sizes collections stay packed.
+  PackingLimits packing;
 
   // The generation with which every write stamps its record.
   uint8_t generation() const { return generation_.load(std::memory_order_relaxed); }

@@ -104,6 +104,7 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
   }
   store_->SetKeyClasses(workers_[0]->thread(), KeyClassesOf(config.keyclass.get()));
   FollowMemoryPolicy();
+  FollowPackingLimits();
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
 
@@ -189,6 +190,24 @@ void Server::FollowMemoryPolicy() {
   }
 }
 
+void Server::FollowPackingLimits() {
+  const auto follow = [](auto& limit, const auto& setting) {
+    limit.store(static_cast<decltype(limit.load())>(setting.get()), std::memory_order_relaxed);
+  };
+  PackingLimits& limits = store_->packing;
+  follow(limits.hash_entries, config_.hash_max_listpack_entries);
+  follow(limits.hash_value_bytes, config_.hash_max_listpack_value);
+  follow(limits.set_intset_entries, config_.set_max_intset_entries);
+  follow(limits.set_listpack_entries, config_.set_max_listpack_entries);
+  follow(limits.set_value_bytes, config_.set_max_listpack_value);
+  follow(limits.sorted_set_entries, config_.zset_max_listpack_entries);
+  follow(limits.sorted_set_value_bytes, config_.zset_max_listpack_value);
+  follow(limits.list_size, config_.list_max_listpack_size);
+  follow(limits.list_depth, config_.list_compress_depth);
+  follow(limits.stream_bytes, config_.stream_node_max_bytes);
+  follow(limits.stream_entries, config_.stream_node_max_entries);
+}
+
 // When a new maxmemory is already exceeded.
 void Server::WarnIfMemoryIsShort() {
   const uint64_t limit = config_.maxmemory;
@@ -203,6 +222,9 @@ std::string Server::Apply(ApplyHook hook) {
   switch (hook) {
     case ApplyHook::kListeners:
       return frontend_ == nullptr ? std::string() : frontend_->ListenAnew();
+    case ApplyHook::kPacking:
+      FollowPackingLimits();
+      return {};
     case ApplyHook::kMaxmemory:
       FollowMemoryPolicy();
       WarnIfMemoryIsShort();

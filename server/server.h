@@ -88,6 +88,7 @@ class Server final : public ConfigHost {
  private:
   // maxmemory-policy and what belongs to it.
   void FollowMemoryPolicy();
+  void FollowPackingLimits();
   void WarnIfMemoryIsShort();
 
   enum class Loops : uint8_t { kEpoll, kManual };

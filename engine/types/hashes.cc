@@ -248,9 +248,7 @@ Fields::Fields(const Record* record, UnixMillis now) : now_(now) {
   }
 }
 
-size_t Fields::size() const {
-  return table_ != nullptr ? table_->size() : listpack_.count() / 2;
-}
+size_t Fields::size() const { return table_ != nullptr ? table_->size() : listpack_.count() / 2; }
 
 std::optional<PackedValue> Fields::Find(std::string_view field) const {
   if (table_ != nullptr) {

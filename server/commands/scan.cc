@@ -13,6 +13,7 @@
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
+#include "server/commands/scan_options.h"
 #include "server/server.h"
 
 namespace alai {
@@ -124,23 +125,6 @@ void Start(Call& call, std::unique_ptr<KeyWalk> walk) {
 void Keys(Call& call) {
   Start(call, std::make_unique<KeyWalk>(call, KeyWalk::Answer::kKeys, KeyFilter(call.argv()[1]), 0,
                                         UINT64_MAX));
-}
-
-// What strtoul takes in full: a sign and no digits at all are fine.
-bool ParseCursor(std::string_view text, uint64_t* cursor) {
-  *cursor = 0;
-  if (text.empty()) return true;
-  const bool negative = text[0] == '-';
-  if (negative || text[0] == '+') text.remove_prefix(1);
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (!IsAsciiDigit(c) || __builtin_mul_overflow(*cursor, 10, cursor) ||
-        __builtin_add_overflow(*cursor, static_cast<uint64_t>(c - '0'), cursor)) {
-      return false;
-    }
-  }
-  if (negative) *cursor = 0 - *cursor;
-  return true;
 }
 
 void Scan(Call& call) {

@@ -198,10 +198,10 @@ constexpr Directive kRows[] = {
         .With(kNotYet),
     Number<&Config::hash_max_listpack_entries>("hash-max-listpack-entries", 0, kLongMax, "512")
         .Alias("hash-max-ziplist-entries")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Memory<&Config::hash_max_listpack_value>("hash-max-listpack-value", 0, kLongMax, "64")
         .Alias("hash-max-ziplist-value")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Text<&Config::hash_seed>("hash-seed", "").With(kImmutable),
     Switch<&Config::hide_user_data_from_log>("hide-user-data-from-log", "yes")
         .Then(ApplyHook::kCrashLog),
@@ -229,10 +229,11 @@ constexpr Directive kRows[] = {
     Switch<&Config::lazyfree_lazy_user_flush>("lazyfree-lazy-user-flush", "yes"),
     Number<&Config::lfu_decay_time>("lfu-decay-time", 0, kIntMax, "1").Then(ApplyHook::kMaxmemory),
     Number<&Config::lfu_log_factor>("lfu-log-factor", 0, kIntMax, "10").Then(ApplyHook::kMaxmemory),
-    Number<&Config::list_compress_depth>("list-compress-depth", 0, kIntMax, "0").With(kNotYet),
+    Number<&Config::list_compress_depth>("list-compress-depth", 0, kIntMax, "0")
+        .Then(ApplyHook::kPacking),
     Number<&Config::list_max_listpack_size>("list-max-listpack-size", kIntMin, kIntMax, "-2")
         .Alias("list-max-ziplist-size")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Number<&Config::loading_process_events_interval_bytes>("loading-process-events-interval-bytes",
                                                            1024, kIntMax, "2097152")
         .With(kHidden | kNotYet),
@@ -373,11 +374,11 @@ constexpr Directive kRows[] = {
         .Alias("server-cpulist")
         .With(kImmutable | kNotYet),
     Number<&Config::set_max_intset_entries>("set-max-intset-entries", 0, kLongMax, "512")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Number<&Config::set_max_listpack_entries>("set-max-listpack-entries", 0, kLongMax, "128")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Number<&Config::set_max_listpack_value>("set-max-listpack-value", 0, kLongMax, "64")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Switch<&Config::set_proc_title>("set-proc-title", "yes").With(kImmutable),
     ShutdownOn<&Config::shutdown_on_sigint>("shutdown-on-sigint"),
     ShutdownOn<&Config::shutdown_on_sigterm>("shutdown-on-sigterm"),
@@ -393,9 +394,9 @@ constexpr Directive kRows[] = {
     Switch<&Config::stop_writes_on_bgsave_error>("stop-writes-on-bgsave-error", "yes")
         .With(kNotYet),
     Memory<&Config::stream_node_max_bytes>("stream-node-max-bytes", 0, kLongMax, "4096")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Number<&Config::stream_node_max_entries>("stream-node-max-entries", 0, kLongMax, "100")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Choice<&Config::supervised>("supervised", kSupervisionNames, "no").With(kImmutable),
     Switch<&Config::syslog_enabled>("syslog-enabled", "no").With(kImmutable),
     Choice<&Config::syslog_facility>("syslog-facility", kSyslogFacilityNames, "local0")
@@ -459,10 +460,10 @@ constexpr Directive kRows[] = {
     Number<&Config::watchdog_period>("watchdog-period", 0, kIntMax, "0").With(kHidden | kNotYet),
     Number<&Config::zset_max_listpack_entries>("zset-max-listpack-entries", 0, kLongMax, "128")
         .Alias("zset-max-ziplist-entries")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
     Memory<&Config::zset_max_listpack_value>("zset-max-listpack-value", 0, kLongMax, "64")
         .Alias("zset-max-ziplist-value")
-        .With(kNotYet),
+        .Then(ApplyHook::kPacking),
 };
 
 constexpr bool Ordered() {

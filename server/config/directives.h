@@ -29,6 +29,7 @@ enum class ApplyHook : uint8_t {
   kTlsListener,     // tls-port
   kTls,             // certificates and their kin
   kMaxclients,      // RLIMIT_NOFILE
+  kPacking,         // *-max-listpack-*, list-compress-depth and their like
   kMaxmemory,       // maxmemory and its policy, lfu-*
   kClientMemory,    // maxmemory-clients
   kRequirepass,     // the default user's password
