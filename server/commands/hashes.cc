@@ -1,4 +1,5 @@
 // Commands on hashes, but for deadlines of fields.
+#include "engine/store_thread.h"
 #include "engine/types/hashes.h"
 
 #include <cmath>
@@ -44,7 +45,7 @@ bool RefusedAsLarge(Call& call, KeyView key, std::span<const std::string_view> t
 bool SetPairs(Call& call, int64_t* added) {
   const auto pairs = call.argv().subspan(2);
   if (pairs.size() % 2 != 0) {
-    call.Fail("ERR wrong number of arguments for '" + std::string(call.command().name) +
+    call.Fail("ERR wrong number of arguments for '" + std::string(call.command().full_name) +
               "' command");
     return false;
   }
@@ -230,9 +231,10 @@ void HScan(Call& call) {
   if (!ParseCursor(args.String(), &cursor)) return call.Fail(error_text::kInvalidCursor);
   std::optional<Fields> fields;
   if (!Read(call, &fields)) return;
+  // Of a hash that is not there the options do not matter.
   ScanOptions options;
-  options.TakeRest(args, "NOVALUES");
-  if (!args.Done()) return call.Fail(args.error());
+  if (fields->size() != 0) options.TakeRest(args, "NOVALUES");
+  if (fields->size() != 0 && !args.Done()) return call.Fail(args.error());
   const GlobPattern pattern(options.pattern);
   ReplyWriter& reply = call.reply();
   OutputBuffer elements;
