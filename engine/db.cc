@@ -102,6 +102,8 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
   Table* table = shard.table(index_);
   if (table == nullptr) table = &shard.MakeTable(index_);
   fresh->set_generation(store_.generation());
+  if (shard.waiters.any()) [[unlikely]]
+    NoteReady(key);
   const bool lru = store_.access_clock() == AccessClock::kLru;
   fresh->set_access(lru ? LruClock(now_) : LfuNew(now_));
   const SlotPlace place = shard.Locate(*table, key);
@@ -191,12 +193,19 @@ void Db::Changed(KeyView key, Record* record) {
 }
 
 void Db::ContainerChanged(KeyView key, Record* record, size_t bytes_before) {
+  if (store_.shards_[store_.ShardIndex(key.hash)].waiters.any()) [[unlikely]]
+    NoteReady(key);
   const size_t bytes = record->container()->allocated_bytes();
   if (bytes != bytes_before) {
     Table& table = *store_.shards_[store_.ShardIndex(key.hash)].table(index_);
     table.CountGrown(*record, static_cast<int64_t>(bytes) - static_cast<int64_t>(bytes_before));
   }
   Changed(key, record);
+}
+
+[[gnu::noinline, gnu::cold]] void Db::NoteReady(KeyView key) {
+  if (!store_.shards_[store_.ShardIndex(key.hash)].waiters.HasQueue(index_, key.bytes)) return;
+  thread_.ready_keys().push_back({index_, std::string(key.bytes)});
 }
 
 const KeyClass* Db::ClassOf(KeyView key) const {

@@ -105,6 +105,9 @@ class Db {
   // The same of a record's container, which held `bytes_before` before the change.
   void ContainerChanged(KeyView key, Record* record, size_t bytes_before);
 
+  // A key may hold now what somebody waits for. Put() and ContainerChanged() note this by themselves.
+  void NoteReady(KeyView key);
+
   // The class of a key, or nullptr.
   const KeyClass* ClassOf(KeyView key) const;
   // What the key's class gives a value that is written without a deadline.

@@ -21,6 +21,7 @@
 #include <mutex>
 
 #include "engine/shard_lock.h"
+#include "engine/waiters.h"
 
 namespace alai {
 
@@ -125,6 +126,16 @@ class LockRequest final : public LockSleeper {
   int failed_tries_ = 0;
   bool in_turn_ = false;  // owns the turn or waits for it
   bool held_ = false;
+};
+
+// What a request holds, for who serves waiters.
+class HeldByRequest final : public HeldShards {
+ public:
+  explicit HeldByRequest(LockRequest& request) : shards_(request.shards()) {}
+  bool Contains(uint32_t shard) const override { return shards_.Contains(shard); }
+
+ private:
+  const ShardSet& shards_;
 };
 
 }  // namespace alai

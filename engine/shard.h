@@ -15,6 +15,7 @@
 #include "engine/base/steady_time.h"
 #include "engine/shard_lock.h"
 #include "engine/table.h"
+#include "engine/waiters.h"
 #include "engine/wheel.h"
 
 namespace alai {
@@ -30,6 +31,8 @@ class Shard {
   void Init(int databases, uint32_t shard_bits, UnixMillis now, const SteadyTime& steady_time);
 
   ShardLock lock;
+  // Who waits for keys of this shard.
+  Waiters waiters;
 
   // nullptr while the database has never held a key here.
   Table* table(int db) const { return tables_[db].load(std::memory_order_acquire); }

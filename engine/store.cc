@@ -103,6 +103,27 @@ void Store::SwapDatabases(int a, int b) {
   key_events_->OnDatabaseReplaced(b);
 }
 
+void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
+                         const HeldShards& held) {
+  std::vector<StoreThread::ReadyKey>& ready = thread.ready_keys();
+  for (size_t i = 0; i < ready.size(); ++i) {
+    const StoreThread::ReadyKey next = std::move(ready[i]);
+    const KeyView key = MakeKey(next.key);
+    Db db(*this, thread, tally, next.db, Access::kLocked, now);
+    shards_[ShardIndex(key.hash)].waiters.Serve(db, key, held);
+  }
+  ready.clear();
+}
+
+void Store::NoteAllReady(StoreThread& thread, int db) {
+  for (uint32_t i = 0; i < shard_count_; ++i) {
+    if (!shards_[i].waiters.any()) continue;
+    shards_[i].waiters.ForEachKey(db, [&](const std::string& key) {
+      thread.ready_keys().push_back({db, key});
+    });
+  }
+}
+
 bool Store::FreeDetached(StoreThread& thread, int64_t budget_ns) {
   const int64_t until_ns = clock_.MonotonicNanos() + budget_ns;
   const bool more = FreeDetachedTable(until_ns);

@@ -175,6 +175,13 @@ class Store {
   // FreeDetached().
   void FlushDatabase(StoreThread& thread, int db);
   void SwapDatabases(int a, int b);
+  // Serves those who wait for the keys that the thread's present command has made ready, and for those that
+  // are made ready by that, until there are none. With the shards of `held` locked.
+  void ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now, const HeldShards& held);
+  // After a database has been exchanged: whatever somebody waits for there may be ready. With every shard
+  // locked.
+  void NoteAllReady(StoreThread& thread, int db);
+
   // Frees what FlushDatabase() detached, and large values that are gone, for about `budget_ns`; true when
   // there is more. The calling thread announces quiescent points between calls.
   bool FreeDetached(StoreThread& thread, int64_t budget_ns);

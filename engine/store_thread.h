@@ -93,6 +93,13 @@ class StoreThread {
     uint8_t slot;
     bool hit;
   };
+  // Keys for which somebody waits and which the present command has written: served, and emptied, by
+  // Store::ServeWaiters().
+  struct ReadyKey {
+    int db;
+    std::string key;
+  };
+  std::vector<ReadyKey>& ready_keys() { return ready_keys_; }
   std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
   std::vector<ClassUse>& class_uses() { return class_uses_; }
 
@@ -123,6 +130,7 @@ class StoreThread {
   Counter retired_bytes_;
   std::vector<SeenExpired> seen_expired_;
   std::vector<SeenSliding> seen_sliding_;
+  std::vector<ReadyKey> ready_keys_;
   std::vector<ClassUse> class_uses_;
   Random random_;
   const uint64_t* allocated_ = nullptr;

@@ -48,6 +48,9 @@ class Suspension {
   virtual Next Resume(Call& call) = 0;
   // The deadline has passed: reply as the command does on time-out.
   virtual void TimedOut(Call& call) {}
+  // Before it is timed out or unblocked: false when what it waits for has come already, so that Resume()
+  // is called instead, now or when it is woken.
+  virtual bool MayEnd() { return true; }
   // Whether CLIENT UNBLOCK may end it (by TimedOut, or with an error).
   virtual bool unblockable() const { return false; }
   // Counted in blocked_clients, and 'b' among the flags of CLIENT LIST: waits for something that

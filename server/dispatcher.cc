@@ -29,6 +29,15 @@ constexpr int kReadManyTries = 8;
 // The wall clock is read again after a command that took longer.
 constexpr int64_t kClockStaleNanos = 100'000;
 
+class OneShard final : public HeldShards {
+ public:
+  explicit OneShard(uint32_t shard) : shard_(shard) {}
+  bool Contains(uint32_t shard) const override { return shard == shard_; }
+
+ private:
+  const uint32_t shard_;
+};
+
 void PauseProcessor() {
 #if defined(__x86_64__)
   _mm_pause();
@@ -265,9 +274,10 @@ inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   const bool suspends = Attempt(request, Access::kLocked);
   if (monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);
+  if (!thread_.ready_keys().empty()) [[unlikely]]
+    ServeWaiters(store_.ShardIndex(request.hash));
   lock.Unlock();
-  ASSERT(!suspends);
-  return Finish(request, false, true);
+  return Finish(request, suspends, true);
 }
 
 COLD Dispatcher::Outcome Dispatcher::WaitToWriteOne(const Request& request) {
@@ -351,8 +361,15 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
   const bool suspends = Attempt(request, Access::kLocked);
   if (monitors_.any()) FeedMonitors(*request.command, request.argv);
+  if (!thread_.ready_keys().empty()) {
+    store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
+  }
   held.Release();
   return Finish(request, suspends, true);
+}
+
+COLD void Dispatcher::ServeWaiters(uint32_t shard) {
+  store_.ServeWaiters(thread_, tally_, worker_.now(), OneShard(shard));
 }
 
 inline void Dispatcher::CommitTally() {

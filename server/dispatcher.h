@@ -170,6 +170,7 @@ class Dispatcher {
   void Undo(const OutputBuffer::Mark& mark);
   void CommitTally();
   void RemoveExpired();
+  void ServeWaiters(uint32_t shard);
   // What the command has looked up of keys that have a class.
   void CommitClassUses(int64_t nanos);
   // `fed`: monitors have been told, while the shards were locked.

@@ -111,6 +111,10 @@ void Worker::Resume(Client& client, bool timed_out) {
   dispatcher_.BeginClient(client);
   Suspended& suspended = *client.suspended_;
   Suspension::Next next = Suspension::Next::kDone;
+  if (timed_out && !suspended.rest->MayEnd()) {
+    timed_out = false;
+    suspended.rest->deadline_ns = INT64_MAX;
+  }
   if (timed_out && suspended.unblock == Suspended::Unblock::kError) {
     dispatcher_.Abort(suspended, error_text::kUnblocked);
   } else {

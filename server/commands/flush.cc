@@ -91,7 +91,10 @@ void SwapDb(Call& call) {
   call.db().LogEffect({"SWAPDB", texts[0], texts[1]});
   ++call.db().tally().changes;
   if (first != second) {
-    call.db().store().SwapDatabases(static_cast<int>(first), static_cast<int>(second));
+    Store& store = call.db().store();
+    store.SwapDatabases(static_cast<int>(first), static_cast<int>(second));
+    store.NoteAllReady(call.db().thread(), static_cast<int>(first));
+    store.NoteAllReady(call.db().thread(), static_cast<int>(second));
   }
   call.reply().Ok();
 }

@@ -81,7 +81,7 @@ int64_t ReadTimeoutMillis(Call& call, ArgReader& args) {
   const int64_t timeout_ms = args.Int64(error_text::kTimeoutNotInteger);
   if (args.ok() && timeout_ms < 0) args.Fail(error_text::kTimeoutNegative);
   if (args.ok() && timeout_ms > std::numeric_limits<int64_t>::max() - call.now()) {
-    args.Fail("ERR timeout is out of range");
+    args.Fail(error_text::kTimeoutOutOfRange);
   }
   return timeout_ms;
 }
