@@ -34,12 +34,16 @@ class SlotWord {
   explicit SlotWord(uint64_t bits) : bits_(bits) {}
   SlotWord(uint16_t tag, const Record* record)
       : bits_(uint64_t{tag} << 48 | reinterpret_cast<uint64_t>(record) |
-              (record->has_deadline() ? 1 : 0)) {}
+              (record->has_deadline() ? 1 : 0) | (record->has_due_parts() ? 2 : 0)) {}
 
   explicit operator bool() const { return bits_ != 0; }
   uint64_t bits() const { return bits_; }
   uint16_t tag() const { return static_cast<uint16_t>(bits_ >> 48); }
   bool has_deadline() const { return (bits_ & 1) != 0; }
+  // The value has, or had when this was stored, parts with deadlines of their own.
+  bool has_due_parts() const { return (bits_ & 2) != 0; }
+  // The bucket must be armed for it.
+  bool comes_due() const { return (bits_ & 3) != 0; }
   Record* record() const { return reinterpret_cast<Record*>(bits_ & 0x0000'ffff'ffff'fff0); }
 
  private:

@@ -203,6 +203,12 @@ void Db::ContainerChanged(KeyView key, Record* record, size_t bytes_before) {
   Changed(key, record);
 }
 
+void Db::PartsChanged(KeyView key) {
+  Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
+  Table& table = *shard.table(index_);
+  shard.PartsChanged(table, key, shard.Locate(table, key));
+}
+
 [[gnu::noinline, gnu::cold]] void Db::NoteReady(KeyView key) {
   if (!store_.shards_[store_.ShardIndex(key.hash)].waiters.HasQueue(index_, key.bytes)) return;
   thread_.ready_keys().push_back({index_, std::string(key.bytes)});

@@ -105,6 +105,8 @@ class Db {
   // The same of a record's container, which held `bytes_before` before the change.
   void ContainerChanged(KeyView key, Record* record, size_t bytes_before);
 
+  // Parts of a container have got deadlines of their own, or earlier ones; before ContainerChanged().
+  void PartsChanged(KeyView key);
   // A key may hold now what somebody waits for. Put() and ContainerChanged() note this by themselves.
   void NoteReady(KeyView key);
 

@@ -135,6 +135,8 @@ UnixMillis Record::deadline() const {
   return static_cast<UnixMillis>((l & kDeadline6) != 0 ? word & kDeadline6Mask : word);
 }
 
+UnixMillis Record::EarliestPart() const { return container()->EarliestDeadline(); }
+
 bool Record::CanHoldDeadline(UnixMillis deadline) const {
   const uint8_t l = layout();
   if (deadline == kNoDeadline) return (l & (kDeadline6 | kDeadline8)) == 0;

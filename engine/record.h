@@ -17,6 +17,7 @@
 //             know that, so its builds use 8 bytes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -50,9 +51,6 @@ enum class Encoding : uint8_t {
   kIntset,     // set: an intset in the record
   kContainer,  // collection: payload points to a Container
 };
-
-// "Never expires"; larger than every deadline a client can set.
-constexpr UnixMillis kNoDeadline = INT64_MAX;
 
 // Strings up to this many bytes live inside their record.
 constexpr size_t kInlineValueBytesMax = 4096;
@@ -107,6 +105,14 @@ class Record {
 
   bool has_deadline() const { return (layout() & (kDeadline6 | kDeadline8)) != 0; }
   UnixMillis deadline() const;
+  // Whether parts of the value have deadlines of their own, and when the first end of all is.
+  bool has_due_parts() const {
+    return encoding() == Encoding::kContainer && EarliestPart() != kNoDeadline;
+  }
+  UnixMillis earliest_due() const {
+    const UnixMillis whole = deadline();
+    return encoding() == Encoding::kContainer ? std::min(whole, EarliestPart()) : whole;
+  }
   bool expired(UnixMillis now) const { return has_deadline() && deadline() <= now; }
 
   // True when a client gave the deadline to a key that was there, so that no reader may put it off.
@@ -155,6 +161,7 @@ class Record {
   // The bits that decide where things are.
   static constexpr uint8_t kPlaces = 31;
 
+  UnixMillis EarliestPart() const;
   uint8_t layout() const { return static_cast<uint8_t>(access_.load(std::memory_order_relaxed)); }
   const char* base() const { return reinterpret_cast<const char*>(this); }
   std::atomic<int64_t>& payload() const {

@@ -112,20 +112,20 @@ void FreeSegmentBlock(void* block, size_t size);
 // Frees a segment and every record in it at once: nobody can see it any more.
 void DeleteSegmentAndRecords(SegmentRef segment);
 
-// Calls `visit(bucket index, word)` for each record that has a deadline. The index is that of the
+// Calls `visit(bucket index, word)` for each record that comes due. The index is that of the
 // bucket which is armed for it: an overflow record's home.
 template <class F>
 void ForEachArmedWord(SegmentRef segment, F visit) {
   for (uint32_t i = 0; i < segment.count(); ++i) {
     for (uint32_t j = 0; j < kSlots; ++j) {
       const SlotWord word = segment.buckets()[i].Load(j);
-      if (word.has_deadline()) visit(i, word);
+      if (word.comes_due()) visit(i, word);
     }
   }
   for (Bucket* b = segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {
     for (uint32_t j = 0; j < kSlots; ++j) {
       const SlotWord word = b->Load(j);
-      if (word.has_deadline()) visit(HomeOf(word.tag(), segment.count()), word);
+      if (word.comes_due()) visit(HomeOf(word.tag(), segment.count()), word);
     }
   }
 }

@@ -103,7 +103,7 @@ void Shard::Insert(StoreThread& thread, Table& table, KeyView key, Record* recor
     }
     if (place) {
       // Armed before it can be seen: a sweep between the two finds nothing, which does no harm.
-      if (word.has_deadline()) Arm(id, segment, place.index, record->deadline());
+      if (word.comes_due()) Arm(id, segment, place.index, record->earliest_due());
       place.bucket->Store(place.slot, word);
       table.CountIn(*record);
       return;
@@ -115,8 +115,8 @@ void Shard::Insert(StoreThread& thread, Table& table, KeyView key, Record* recor
 // Frees a slot by displacing a record, whose deadline is armed where it went.
 SlotPlace Shard::MakeRoomArmed(SegmentRef segment, uint32_t id, uint16_t tag) {
   const Displacement made = MakeRoom(segment, tag);
-  if (made.moved.has_deadline()) {
-    Arm(id, segment, made.moved_to, made.moved.record()->deadline());
+  if (made.moved.comes_due()) {
+    Arm(id, segment, made.moved_to, made.moved.record()->earliest_due());
   }
   return made.room;
 }
@@ -125,10 +125,10 @@ void Shard::Replace(StoreThread& thread, Table& table, KeyView key, SlotPlace pl
                     Record* record) {
   Record* old = place.word().record();
   const SlotWord word(key.tag(), record);
-  if (word.has_deadline()) {
+  if (word.comes_due()) {
     Directory* directory = table.directory();
     const uint32_t entry = table.IndexOf(key.hash, directory->depth());
-    Arm(directory->id(entry), directory->segment(entry), place.index, record->deadline());
+    Arm(directory->id(entry), directory->segment(entry), place.index, record->earliest_due());
   }
   const size_t old_bytes = table.CountReplaced(*old, *record);
   place.bucket->Store(place.slot, word);
@@ -149,6 +149,16 @@ void Shard::ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMilli
   Directory* directory = table.directory();
   const uint32_t entry = table.IndexOf(key.hash, directory->depth());
   Arm(directory->id(entry), directory->segment(entry), place.index, deadline);
+}
+
+void Shard::PartsChanged(Table& table, KeyView key, SlotPlace place) {
+  Record* record = place.word().record();
+  const SlotWord word(key.tag(), record);
+  if (word.bits() != place.word().bits()) place.bucket->Store(place.slot, word);
+  if (!word.comes_due()) return;
+  Directory* directory = table.directory();
+  const uint32_t entry = table.IndexOf(key.hash, directory->depth());
+  Arm(directory->id(entry), directory->segment(entry), place.index, record->earliest_due());
 }
 
 void Shard::PutOffDeadline(Table& table, Record* record, UnixMillis deadline) {
@@ -244,7 +254,7 @@ bool Shard::CollectForRebuild(SegmentRef old) {
   CollectWords(old, &scratch_);
   // Armed buckets whose records with deadlines have all gone count until now.
   ForgetArmed(old);
-  return std::any_of(scratch_.begin(), scratch_.end(), [](SlotWord w) { return w.has_deadline(); });
+  return std::any_of(scratch_.begin(), scratch_.end(), [](SlotWord w) { return w.comes_due(); });
 }
 
 // Lets a segment of another size, with the records in scratch_, take the place of a directory entry's.

@@ -52,7 +52,9 @@ class Shard {
   void ShrinkIfSparse(StoreThread& thread, Table& table, uint64_t hash);
   // Changes the deadline within the room that the record has for it.
   void ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMillis deadline);
-  // The same for one that is no earlier than the present one: the bucket is armed in time already, so
+  // After parts of a record's value have got deadlines of their own, or other ones.
+  void PartsChanged(Table& table, KeyView key, SlotPlace place);
+  // ChangeDeadline() for one that is no earlier than the present one: the bucket is armed in time already, so
   // it need not be known.
   static void PutOffDeadline(Table& table, Record* record, UnixMillis deadline);
 

@@ -60,7 +60,7 @@ void Shard::ArmFromOld(uint32_t id, SegmentRef old, SegmentRef segment) {
 // under the same id are stale unless they happen to name the same bucket and time.
 void Shard::ArmExactly(uint32_t id, SegmentRef segment) {
   ForEachArmedWord(segment, [&](uint32_t index, SlotWord word) {
-    NoteDue(segment.buckets()[index], wheel_->TickOf(word.record()->deadline()));
+    NoteDue(segment.buckets()[index], wheel_->TickOf(word.record()->earliest_due()));
   });
   for (uint32_t i = 0; i < segment.count(); ++i) {
     const uint32_t tick = segment.buckets()[i].armed();
@@ -97,7 +97,7 @@ bool Shard::TakeDue(UnixMillis now, std::vector<DueBucket>* due) {
             {registered.table, registered.segment, refs[i].segment_id(), refs[i].bucket()});
         for (uint32_t j = 0; j < kSlots; ++j) {
           const SlotWord word = bucket->Load(j);
-          if (word.has_deadline()) __builtin_prefetch(word.record());
+          if (word.comes_due()) __builtin_prefetch(word.record());
         }
       } else if (slot.level > 0 && wheel_->InReachOf(slot, tick)) {
         wheel_->Add(refs[i], tick);  // down to a finer level
@@ -124,7 +124,7 @@ bool Shard::StillDue(const DueBucket& due) const {
 // A token bucket that is still there past its deadline counts in steady time, which the wall clock has
 // left behind.
 UnixMillis Shard::DueAt(const Record& record) const {
-  const UnixMillis deadline = record.deadline();
+  const UnixMillis deadline = record.earliest_due();
   if (deadline > wheel_time || record.type() != Type::kTokenBucket) return deadline;
   return deadline + steady_time_->StepMillis();
 }
@@ -133,7 +133,7 @@ void Shard::Rearm(const DueBucket& due) {
   Bucket& bucket = due.segment.buckets()[due.index];
   UnixMillis earliest = kNoDeadline;
   const auto consider = [&](SlotWord word) {
-    if (word.has_deadline()) earliest = std::min(earliest, DueAt(*word.record()));
+    if (word.comes_due()) earliest = std::min(earliest, DueAt(*word.record()));
   };
   for (uint32_t j = 0; j < kSlots; ++j) consider(bucket.Load(j));
   for (Bucket* b = due.segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {

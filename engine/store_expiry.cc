@@ -114,17 +114,59 @@ uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, in
   }
 }
 
+// Gives whether that was all of the record, which is gone then.
+bool Store::ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
+                        UnixMillis now) {
+  // As long as nobody minds the shard to be locked for; the rest is due again at the next tick.
+  constexpr size_t kPartsAtOnce = 1024;
+  Record* record = place.word().record();
+  Container& container = *record->container();
+  const std::string_view key = record->key();
+  const size_t before = container.allocated_bytes();
+  std::vector<std::string> names;
+  container.TakeDue(now, kPartsAtOnce,
+                    [&names](std::string_view name) { names.emplace_back(name); });
+  if (names.empty()) return false;
+  if (change_log_ != nullptr) {
+    std::vector<std::string_view> command = {"HDEL", key};
+    command.insert(command.end(), names.begin(), names.end());
+    change_log_->Append(table.db(), command);
+  }
+  if (key_events_ != nullptr) {
+    key_events_->OnKeyEvent(KeyEventClass::kHash, "hexpired", table.db(), MakeKey(key));
+  }
+  thread.expired_parts.Add(names.size());
+  table.CountGrown(
+      *record, static_cast<int64_t>(container.allocated_bytes()) - static_cast<int64_t>(before));
+  record->set_generation(generation());
+  if (!container.empty()) return false;
+  if (key_events_ != nullptr) {
+    key_events_->OnKeyEvent(KeyEventClass::kGeneric, "del", table.db(), MakeKey(key));
+  }
+  shard.Remove(thread, table, place);
+  return true;
+}
+
 uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due,
                           UnixMillis now, Emptied* emptied) {
   // A second entry for the same bucket finds it armed for later.
   if (!shard.StillDue(due)) return 0;
   uint64_t removed = 0;
   std::string_view last;  // retired, but still there
+  const auto expire_parts = [&](SlotPlace place) {
+    if (place.word().record()->earliest_due() > now) return;
+    if (ExpireParts(thread, shard, *due.table, place, now)) ++removed;
+  };
   const auto expire_slots = [&](Bucket& bucket, bool all) {
     for (uint32_t j = 0; j < kSlots; ++j) {
       const SlotWord word = bucket.Load(j);
-      if (!word.has_deadline() || !Expired(*word.record(), now)) continue;
+      if (!word.comes_due()) continue;
       if (!all && HomeOf(word.tag(), due.segment.count()) != due.index) continue;
+      if (!Expired(*word.record(), now)) {
+        last = word.record()->key();
+        if (word.has_due_parts()) expire_parts({&bucket, j, due.index});
+        continue;
+      }
       last = word.record()->key();
       Expire(thread, shard, *due.table, {&bucket, j, due.index});
       ++removed;

@@ -106,6 +106,7 @@ class StoreThread {
   // Keys that this thread removed because their time had come, and because memory was short.
   Counter expired;
   Counter evicted;
+  Counter expired_parts;  // fields of hashes, whose time had come
   // What this thread has counted by class.
   ThreadClassFigures class_figures;
 

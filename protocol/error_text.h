@@ -47,6 +47,8 @@ inline constexpr std::string_view kStringTooLong =
 inline constexpr std::string_view kIncrementOverflow = "ERR increment or decrement would overflow";
 inline constexpr std::string_view kDecrementOverflow = "ERR decrement would overflow";
 inline constexpr std::string_view kHashNotInteger = "ERR hash value is not an integer";
+inline constexpr std::string_view kFieldCountMismatch =
+    "ERR numfields should be greater than 0 and match the provided number of fields";
 inline constexpr std::string_view kHashNotFloat = "ERR hash value is not a float";
 inline constexpr std::string_view kValueNanOrInfinity = "ERR value is NaN or Infinity";
 inline constexpr std::string_view kNanOrInfinity = "ERR increment would produce NaN or Infinity";

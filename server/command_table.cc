@@ -21,6 +21,7 @@ std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
 std::span<const CommandSpec> HashCommands();
+std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> InfoCommands();
 std::span<const CommandSpec> KeyClassCommands();
 std::span<const CommandSpec> KeyCommands();
@@ -38,11 +39,11 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands, CommandCommands,  ConfigCommands,      ConnectionCommands,
-    CounterCommands, DebugCommands,   DumpCommands,     ExpiryCommands,      FlushCommands,
-    HashCommands,    InfoCommands,    KeyClassCommands, KeyCommands,         LatencyCommands,
-    MemoryCommands,  MonitorCommands, ObjectCommands,   RateCommands,        ScanCommands,
-    ServerCommands,  SlowLogCommands, StringCommands,   StringRangeCommands,
+    ClientCommands,  ClusterCommands,    CommandCommands, ConfigCommands,   ConnectionCommands,
+    CounterCommands, DebugCommands,      DumpCommands,    ExpiryCommands,   FlushCommands,
+    HashCommands,    HashExpiryCommands, InfoCommands,    KeyClassCommands, KeyCommands,
+    LatencyCommands, MemoryCommands,     MonitorCommands, ObjectCommands,   RateCommands,
+    ScanCommands,    ServerCommands,     SlowLogCommands, StringCommands,   StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

@@ -12,6 +12,9 @@ namespace alai {
 
 using UnixMillis = int64_t;
 
+// "Never expires"; larger than every deadline a client can set.
+constexpr UnixMillis kNoDeadline = INT64_MAX;
+
 class Clock {
  public:
   Clock() = default;

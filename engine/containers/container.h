@@ -12,7 +12,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
+
+#include "engine/base/clock.h"
 
 namespace alai {
 
@@ -28,6 +31,13 @@ class Container {
   // Frees about `nodes` blocks of a container that nobody needs any more; true while some are left.
   // The destructor frees what is left.
   virtual bool FreeSome(size_t nodes) = 0;
+  // Of parts that end by themselves, such as fields of a hash: when the first one does, kNoDeadline if none
+  // does.
+  virtual UnixMillis EarliestDeadline() const { return kNoDeadline; }
+  // Removes up to `limit` parts whose time has come; gone(name) is told before each goes.
+  using PartGone = std::function<void(std::string_view name)>;
+  virtual void TakeDue(UnixMillis, size_t, const PartGone&) {}
+  virtual bool empty() const { return false; }
   // As OBJECT ENCODING prints it.
   virtual std::string_view encoding_name() const = 0;
   // An equal container with one reference.

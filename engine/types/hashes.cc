@@ -8,6 +8,7 @@
 #include "engine/base/number.h"
 #include "engine/packing_limits.h"
 #include "engine/store.h"
+#include "engine/types/keys.h"
 
 namespace alai::hashes {
 namespace {
@@ -130,15 +131,23 @@ std::optional<PackedMember> FindLive(const PackedTable& table, std::string_view 
 class TableChange {
  public:
   TableChange(Db& db, KeyView key, Record* record)
-      : db_(db), key_(key), record_(record), before_(record->container()->allocated_bytes()) {}
+      : db_(db),
+        key_(key),
+        record_(record),
+        before_(record->container()->allocated_bytes()),
+        earliest_(table().EarliestDeadline()) {}
   PackedTable& table() { return TableOf(*record_); }
-  void Done() { db_.ContainerChanged(key_, record_, before_); }
+  void Done() {
+    if (table().EarliestDeadline() < earliest_) db_.PartsChanged(key_);
+    db_.ContainerChanged(key_, record_, before_);
+  }
 
  private:
   Db& db_;
   KeyView key_;
   Record* record_;
   size_t before_;
+  UnixMillis earliest_;
 };
 
 // The value of a field, as `digits` or the hash has it; nullopt when it is not there.
@@ -259,6 +268,16 @@ std::optional<PackedValue> Fields::Find(std::string_view field) const {
   const size_t at = listpack_.Find(listpack_.Begin(), PackedNeedle(field), 1);
   if (at == listpack_.End()) return std::nullopt;
   return listpack_.Read(listpack_.Next(at));
+}
+
+std::optional<UnixMillis> Fields::DeadlineOf(std::string_view field) const {
+  if (table_ != nullptr) {
+    const std::optional<PackedMember> member = FindLive(*table_, field, now_);
+    if (!member.has_value()) return std::nullopt;
+    return member->deadline;
+  }
+  if (!Find(field).has_value()) return std::nullopt;
+  return kNoDeadline;
 }
 
 PackedMember Fields::RandomLive(Random& random) const {
@@ -395,6 +414,164 @@ Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view fi
   const std::string_view text(out, FormatLongDouble(value, out));
   SetIncremented(db, key, *found, field, text, "hincrbyfloat");
   return text;
+}
+
+namespace {
+
+// Fields of a table that a command has gone through: those whose deadline it has changed, and those that it
+// has erased because their time had come.
+struct Gone {
+  std::vector<std::string_view> changed;
+  std::vector<std::string_view> erased;
+};
+
+void LogFields(Db& db, std::initializer_list<std::string_view> head,
+               const std::vector<std::string_view>& fields, bool counted) {
+  if (!db.logs_changes() || fields.empty()) return;
+  std::vector<std::string_view> words(head);
+  char digits[kInt64CharsMax];
+  if (counted) {
+    words.push_back("FIELDS");
+    words.emplace_back(digits, FormatUint64(fields.size(), digits));
+  }
+  words.insert(words.end(), fields.begin(), fields.end());
+  db.LogEffect(words);
+}
+
+void LogDeadline(Db& db, KeyView key, UnixMillis deadline,
+                 const std::vector<std::string_view>& fields) {
+  char digits[kInt64CharsMax];
+  const std::string_view text(digits, FormatInt64(deadline, digits));
+  LogFields(db, {"HPEXPIREAT", key.bytes, text}, fields, true);
+}
+
+// Tells of what was changed, and removes a hash that has no fields any more.
+void Announce(Db& db, KeyView key, const Gone& gone, std::string_view event, bool empty) {
+  db.tally().changes += static_cast<uint32_t>(gone.changed.size() + gone.erased.size());
+  if (!gone.changed.empty()) db.Notify(KeyEventClass::kHash, event, key);
+  if (!gone.erased.empty()) db.Notify(KeyEventClass::kHash, "hexpired", key);
+  if (empty) EraseEmpty(db, key);
+}
+
+bool Allows(uint8_t conditions, UnixMillis old, UnixMillis deadline) {
+  if ((conditions & keys::kExpireIfMissing) != 0 && old != kNoDeadline) return false;
+  if ((conditions & keys::kExpireIfPresent) != 0 && old == kNoDeadline) return false;
+  if ((conditions & keys::kExpireIfLater) != 0 && deadline <= old) return false;
+  if ((conditions & keys::kExpireIfEarlier) != 0 && deadline >= old) return false;
+  return true;
+}
+
+bool Fulfils(const Fields& there, std::span<const std::string_view> pairs,
+             FieldsCondition condition) {
+  if (condition == FieldsCondition::kNone) return true;
+  const bool wanted = condition == FieldsCondition::kAllPresent;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    if (there.Find(pairs[i]).has_value() != wanted) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Errc ExpireFields(Db& db, KeyView key, UnixMillis deadline, uint8_t conditions,
+                  std::span<const std::string_view> fields, const TellChange& tell) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Record* record = *found;
+  const bool over = deadline <= db.now();
+  Gone gone;
+  for (const std::string_view field : fields) {
+    const std::optional<UnixMillis> old = Fields(record, db.now()).DeadlineOf(field);
+    if (!old.has_value()) {
+      tell(FieldChange::kMissing);
+    } else if (!Allows(conditions, *old, deadline)) {
+      tell(FieldChange::kRefused);
+    } else {
+      if (!HasTable(record)) record = MoveToTable(db, key, record);
+      TableChange change(db, key, record);
+      if (over) {
+        change.table().Erase(field);
+        gone.erased.push_back(field);
+      } else {
+        change.table().SetDeadline(field, deadline);
+        gone.changed.push_back(field);
+      }
+      change.Done();
+      record = db.Find(key, Lookup::kPeek);
+      tell(over ? FieldChange::kErased : FieldChange::kDone);
+    }
+  }
+  if (gone.changed.empty() && gone.erased.empty()) return Errc::kOk;
+  LogDeadline(db, key, deadline, gone.changed);
+  LogFields(db, {"HDEL", key.bytes}, gone.erased, false);
+  Announce(db, key, gone, "hexpire", TableOf(*record).size() == 0);
+  return Errc::kOk;
+}
+
+Errc PersistFields(Db& db, KeyView key, std::span<const std::string_view> fields,
+                   const TellChange& tell) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Gone gone;
+  for (const std::string_view field : fields) {
+    const std::optional<UnixMillis> old = Fields(*found, db.now()).DeadlineOf(field);
+    if (!old.has_value()) {
+      tell(FieldChange::kMissing);
+    } else if (*old == kNoDeadline) {
+      tell(FieldChange::kNoDeadline);
+    } else {
+      TableOf(**found).SetDeadline(field, kNoDeadline);
+      gone.changed.push_back(field);
+      tell(FieldChange::kDone);
+    }
+  }
+  if (gone.changed.empty()) return Errc::kOk;
+  LogFields(db, {"HPERSIST", key.bytes}, gone.changed, true);
+  TableChange(db, key, *found).Done();
+  Announce(db, key, gone, "hpersist", false);
+  return Errc::kOk;
+}
+
+Result<bool> SetFields(Db& db, KeyView key, std::span<const std::string_view> pairs,
+                       const SetFieldsOptions& options) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Record* record = *found;
+  if (!Fulfils(Fields(record, db.now()), pairs, options.condition)) return false;
+  std::vector<std::string_view> fields;
+  for (size_t i = 0; i < pairs.size(); i += 2) fields.push_back(pairs[i]);
+  if (options.deadline <= db.now()) {
+    // Set and over at once.
+    const Result<int64_t> erased = Erase(db, key, fields);
+    if (!erased.ok()) return erased.error();
+    return true;
+  }
+  if (options.deadline == kNoDeadline && !HasTable(record)) {
+    const Result<int64_t> set = Set(db, key, pairs);
+    if (!set.ok()) return set.error();
+    return true;
+  }
+  if (!HasTable(record)) record = MoveToTable(db, key, record);
+  Effect effect(db, "HSET", key);
+  for (const std::string_view text : pairs) effect.Add(text);
+  effect.Log();
+  TableChange change(db, key, record);
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    UnixMillis deadline = options.deadline;
+    if (options.keep_deadlines) {
+      const std::optional<PackedMember> old = FindLive(change.table(), pairs[i], db.now());
+      if (old.has_value()) deadline = old->deadline;
+    }
+    if (options.keep_deadlines && deadline != kNoDeadline)
+      LogDeadline(db, key, deadline, {pairs[i]});
+    change.table().Upsert(pairs[i], pairs[i + 1], deadline);
+  }
+  change.Done();
+  if (options.deadline != kNoDeadline) LogDeadline(db, key, options.deadline, fields);
+  db.tally().changes += static_cast<uint32_t>(fields.size());
+  db.Notify(KeyEventClass::kHash, "hset", key);
+  if (options.deadline != kNoDeadline) db.Notify(KeyEventClass::kHash, "hexpire", key);
+  return true;
 }
 
 }  // namespace alai::hashes

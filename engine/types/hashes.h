@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -36,6 +37,11 @@ class HashContainer final : public Container {
   bool FreeSome(size_t nodes) override { return table_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "hashtable"; }
   Container* Copy() const override;
+  UnixMillis EarliestDeadline() const override { return table_.EarliestDeadline(); }
+  void TakeDue(UnixMillis now, size_t limit, const PartGone& gone) override {
+    table_.TakeDue(now, limit, [&](const PackedMember& field) { gone(field.member); });
+  }
+  bool empty() const override { return table_.size() == 0; }
 
  private:
   PackedTable table_{PackedTable::Kind::kMap};
@@ -54,6 +60,8 @@ class Fields {
   // Fields whose time has come count until they are removed.
   size_t size() const;
   std::optional<PackedValue> Find(std::string_view field) const;
+  // When a field ends, kNoDeadline if never; nullopt when it is not there.
+  std::optional<UnixMillis> DeadlineOf(std::string_view field) const;
   // Calls visit(const PackedValue& field, const PackedValue& value) for each.
   template <class Visit>
   void ForEach(Visit visit) const;
@@ -93,6 +101,36 @@ Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t b
 // is none. kNanOrInfinity.
 Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view field, long double by,
                                         char* out);
+
+// What became of a field that was to get a deadline, or to lose it; numbers as clients know them.
+enum class FieldChange : int8_t {
+  kMissing = -2,     // there is no such field
+  kNoDeadline = -1,  // it had none to lose
+  kRefused = 0,      // the conditions said no
+  kDone = 1,
+  kErased = 2,  // its time has come
+};
+using TellChange = std::function<void(FieldChange)>;
+
+// Sets the deadline of fields where `conditions` (keys::ExpireCondition) allow it; tells of each field what became of it.
+// One that has passed erases the field. Without a hash all are missing.
+Errc ExpireFields(Db& db, KeyView key, UnixMillis deadline, uint8_t conditions,
+                  std::span<const std::string_view> fields, const TellChange& tell);
+// Takes their deadlines away.
+Errc PersistFields(Db& db, KeyView key, std::span<const std::string_view> fields,
+                   const TellChange& tell);
+
+enum class FieldsCondition : uint8_t { kNone, kAllMissing, kAllPresent };
+
+struct SetFieldsOptions {
+  FieldsCondition condition = FieldsCondition::kNone;
+  UnixMillis deadline = kNoDeadline;
+  bool keep_deadlines = false;
+};
+// Sets fields to values, in turn in `pairs`, with a deadline each; with one that has passed they are not
+// there afterwards. False: the condition said no.
+Result<bool> SetFields(Db& db, KeyView key, std::span<const std::string_view> pairs,
+                       const SetFieldsOptions& options);
 
 template <class Visit>
 void Fields::ForEach(Visit visit) const {

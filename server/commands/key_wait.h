@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/waiters.h"
 #include "protocol/output_buffer.h"
 
@@ -23,8 +24,9 @@ class ShardSet;
 class Store;
 class Worker;
 
-// Reads a time-out in seconds, 0 for none, and gives it in nanoseconds; INT64_MAX: none.
-int64_t ReadBlockingTimeout(ArgReader& args);
+// Reads a time-out in seconds, 0 for none, and gives it in nanoseconds; INT64_MAX: none. It must end before
+// 64-bit milliseconds do.
+int64_t ReadBlockingTimeout(ArgReader& args, UnixMillis now);
 
 class KeyWaiter : public Waiter {
  public:
