@@ -349,6 +349,53 @@ TEST_CASE("a packed list's nodes are merged when little is left in them") {
   while (list.size() > 100) list.Erase(random.Below(list.size()), 1);
   CHECK(list.nodes() <= 2);
   CHECK(list.allocated_bytes() < 600);
+  // Behind one that cannot take it, and then into the one before.
+  PackedList two;
+  for (uint64_t i = 0; i < 700; ++i) two.Push(ListEnd::kBack, Item(i));
+  REQUIRE(two.nodes() == 2);
+  two.Erase(600, 90);
+  REQUIRE(two.nodes() == 2);
+  two.Erase(10, 300);
+  CHECK(two.nodes() == 1);
+  CHECK(two.size() == 310);
+}
+
+TEST_CASE("a packed list's directory shrinks with it") {
+  PackedList list({1, 0});
+  for (uint64_t i = 0; i < 60; ++i) list.Push(ListEnd::kBack, "1");
+  list.Push(ListEnd::kFront, "1");
+  list.Erase(1, 58);
+  CHECK(list.nodes() == 3);
+  CHECK(list.allocated_bytes() <= 256);
+}
+
+uint64_t UnfoldedInside(const PackedList& list) {
+  uint64_t unfolded = 0;
+  PackedPath path = list.contents().directory.First();
+  do unfolded += path.leaf()->folded() ? 0 : 1;
+  while (path.Step(true));
+  return unfolded;
+}
+
+TEST_CASE("a packed list folds what a change in the middle has unfolded") {
+  const uint64_t seed = RandomSeed();
+  INFO("seed " << seed);
+  Random random(seed);
+  PackedList list({-1, 1});
+  for (uint64_t i = 0; i < 20'000; ++i) list.Push(ListEnd::kBack, Item(i));
+  list.Push(ListEnd::kFront, "first");
+  REQUIRE(UnfoldedInside(list) == 0);
+  for (int i = 0; i < 60; ++i) {
+    const uint64_t index = 500 + random.Below(list.size() - 1'000);
+    list.Insert(index, Item(random.Below(1'000)));
+    REQUIRE(UnfoldedInside(list) == 0);
+    list.Set(index, "other");
+    REQUIRE(UnfoldedInside(list) == 0);
+    list.Erase(index - random.Below(100), random.Below(100));
+    REQUIRE(UnfoldedInside(list) == 0);
+  }
+  list.Remove(Item(700), SIZE_MAX, ListEnd::kBack);
+  CHECK(UnfoldedInside(list) == 0);
 }
 
 TEST_CASE("a packed list folds its inner nodes and unfolds them at its ends") {
@@ -360,12 +407,8 @@ TEST_CASE("a packed list folds its inner nodes and unfolds them at its ends") {
   }
   CHECK(folded.nodes() == plain.nodes());
   CHECK(folded.allocated_bytes() < plain.allocated_bytes() / 2);
-  uint64_t unfolded = 0;
-  for (PackedPath path = folded.contents().directory.First();;) {
-    if (!path.leaf()->folded()) ++unfolded;
-    if (!path.Step(true)) break;
-  }
-  CHECK(unfolded == 3);  // the front of the directory is the front of the list, the back is not
+  CHECK(UnfoldedInside(folded) ==
+        3);  // the front of the directory is the front of the list, the back is not
   for (uint64_t i = 0; i < 50'000; ++i) {
     if (TextOf(folded.Peek(ListEnd::kFront)) != Item(i)) REQUIRE(i == 50'000);
     folded.Pop(ListEnd::kFront);
