@@ -66,7 +66,8 @@ class PackedList {
   // What a PackedCursor reads.
   const PackedContents& contents() const { return contents_; }
 
-  // Texts that are given must not lie in the list itself. Indices count from the front.
+  // Texts that are given must not lie in the list itself and have at most kPackedTextBytesMax bytes.
+  // Indices count from the front.
 
   void Push(ListEnd end, std::string_view text);
   // The element at an end of a list that is not empty; valid until the next change.
