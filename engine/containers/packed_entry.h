@@ -70,7 +70,8 @@ constexpr uint8_t kListpackEnd = 0xff;
 constexpr size_t kPackedEntryBytesMin = 2;
 // The most that an entry is longer than its text.
 constexpr size_t kPackedEntryExtraMax = 10;
-constexpr uint64_t kPackedTextBytesMax = UINT32_MAX - 64;
+// The longest text, which is the caller's to observe: lengths have 32 bits, those of blocks included.
+constexpr uint64_t kPackedTextBytesMax = uint64_t{3} << 30;
 
 // An entry about to be written: its size is known before. Refers to the text of its value.
 class PackedEntry {
