@@ -6,15 +6,12 @@ namespace alai {
 
 void EntryRef::Write(bool is_map, const PackedMember& member) const {
   if (!is_map) {
-    std::memmove(at, member.member.data(), member.member.size());
+    member.member.copy(at, member.member.size());
     return;
   }
   char* to = at + EntryForm::HeadBytes(member.member.size());
-  // Whatever lies in this entry already lies where it goes, so nothing is overwritten before it is read.
-  if (!member.member.empty()) std::memmove(to, member.member.data(), member.member.size());
-  to += member.member.size();
-  if (!member.value.empty()) std::memmove(to, member.value.data(), member.value.size());
-  to += member.value.size();
+  to += member.member.copy(to, member.member.size());
+  to += member.value.copy(to, member.value.size());
   const bool has_deadline = member.deadline != kNoDeadline;
   const size_t head = member.member.size() << 1 | (has_deadline ? 1 : 0);
   if (head < 128) {
@@ -40,11 +37,6 @@ EntryRef PackedNode::Append(uint8_t tag, uint8_t code) {
   ++count_;
   used_ += bytes;
   return {block() + capacity_ - used_, code};
-}
-
-void PackedNode::CopyFrom(const PackedNode& other) {
-  DASSERT(count_ == 0);
-  AppendAll(other);
 }
 
 void PackedNode::AppendAll(const PackedNode& other) {

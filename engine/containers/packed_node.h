@@ -63,7 +63,7 @@ struct LargeMember {
 class EntryForm {
  public:
   static constexpr uint8_t kLargeCode = 255;
-  static constexpr uint32_t kLargeEntryBytes = sizeof(LargeMember*);
+  static constexpr uint32_t kLargeEntryBytes = sizeof(uint64_t);
   static constexpr size_t kInlineBytesMax = kLargeCode - 1;
 
   EntryForm(bool is_map, size_t member_bytes, size_t value_bytes, bool has_deadline) {
@@ -92,15 +92,18 @@ struct EntryRef {
 
   bool large() const { return code == EntryForm::kLargeCode; }
   LargeMember* large_member() const {
-    LargeMember* member;
-    std::memcpy(&member, at, sizeof member);
-    return member;
+    uint64_t address;
+    std::memcpy(&address, at, sizeof address);
+    return reinterpret_cast<LargeMember*>(address);
   }
-  void SetLargeMember(LargeMember* member) const { std::memcpy(at, &member, sizeof member); }
+  void SetLargeMember(LargeMember* member) const {
+    const auto address = reinterpret_cast<uint64_t>(member);
+    std::memcpy(at, &address, sizeof address);
+  }
 
   PackedMember Read(bool is_map) const;
   std::string_view Member(bool is_map) const;
-  // Writes an inline entry, whose form gave `code`. `value` may lie where it is to go, and `member` too.
+  // Writes an inline entry, whose form gave `code`.
   void Write(bool is_map, const PackedMember& member) const;
 };
 
@@ -154,8 +157,6 @@ class PackedNode {
   void AppendCopy(uint8_t tag, EntryRef entry) {
     std::memcpy(Append(tag, entry.code).at, entry.at, EntryForm::BytesOf(entry.code));
   }
-  // Takes all of another node over; this one must be empty.
-  void CopyFrom(const PackedNode& other);
   void AppendAll(const PackedNode& other);
   // Gives an entry another size, keeping its first bytes; there must be room.
   EntryRef Resize(uint32_t slot, EntryRef entry, uint8_t code);

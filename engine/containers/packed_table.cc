@@ -41,16 +41,9 @@ size_t PackedTable::allocated_bytes() const {
          (due_ == nullptr ? 0 : UsableSize(sizeof(DeadlineIndex)));
 }
 
-uint64_t PackedTable::Reversed(uint64_t bits) {
-  bits = (bits >> 1 & 0x5555'5555'5555'5555) | (bits & 0x5555'5555'5555'5555) << 1;
-  bits = (bits >> 2 & 0x3333'3333'3333'3333) | (bits & 0x3333'3333'3333'3333) << 2;
-  bits = (bits >> 4 & 0x0f0f'0f0f'0f0f'0f0f) | (bits & 0x0f0f'0f0f'0f0f'0f0f) << 4;
-  return __builtin_bswap64(bits);
-}
-
 PackedTable::Place PackedTable::Locate(std::string_view member) const {
   const uint64_t hash = hash_(member);
-  const size_t number = NodeOf(hash);
+  const size_t number = CellOf(PositionOf(hash)).node;
   return {number, Node(number)->Find(TagOf(hash), member, is_map_), hash};
 }
 
@@ -103,31 +96,31 @@ PackedTable::Upserted PackedTable::Upsert(std::string_view member, std::string_v
     Add(place, {member, value, Clamped(deadline)});
     return {true, kNoDeadline};
   }
-  const UnixMillis old_deadline = Read(place).deadline;
-  Replace(place, {member, value, Clamped(deadline)});
+  const PackedMember old = Read(place);
+  const UnixMillis old_deadline = old.deadline;
+  Replace(place, old, {member, value, Clamped(deadline)});
   return {false, old_deadline};
 }
 
 bool PackedTable::SetValue(std::string_view member, std::string_view value) {
   const Place place = Locate(member);
   if (place.slot == kNoSlot) return false;
-  Replace(place, {member, value, Read(place).deadline});
+  const PackedMember old = Read(place);
+  Replace(place, old, {member, value, old.deadline});
   return true;
 }
 
 bool PackedTable::SetDeadline(std::string_view member, UnixMillis deadline) {
   const Place place = Locate(member);
   if (place.slot == kNoSlot) return false;
-  const EntryRef entry = Node(place.node)->Entry(place.slot);
-  PackedMember changed = entry.Read(is_map_);
+  const PackedMember old = Read(place);
+  PackedMember changed{member, old.value, Clamped(deadline)};
+  // What lies in the node is moved before it is written anew.
   char copy[EntryForm::kInlineBytesMax];
-  changed.deadline = Clamped(deadline);
-  changed.member = member;
-  if (!entry.large() && !changed.value.empty()) {
-    std::memcpy(copy, changed.value.data(), changed.value.size());
-    changed.value = {copy, changed.value.size()};
+  if (!Node(place.node)->Entry(place.slot).large()) {
+    changed.value = {copy, old.value.copy(copy, sizeof copy)};
   }
-  Replace(place, changed);
+  Replace(place, old, changed);
   return true;
 }
 
@@ -157,13 +150,14 @@ void PackedTable::Add(Place place, const PackedMember& member) {
   SplitIfFull();
 }
 
-void PackedTable::Replace(Place place, const PackedMember& member) {
-  DASSERT(is_map_);
+void PackedTable::Replace(Place place, const PackedMember& old, const PackedMember& member) {
+  DASSERT(is_map_ || (member.value.empty() && member.deadline == kNoDeadline));
+  if (RewriteValue(place, old, member)) return;
   const EntryForm form(is_map_, member.member.size(), member.value.size(),
                        member.deadline != kNoDeadline);
   PackedNode* node = Node(place.node);
   EntryRef entry = node->Entry(place.slot);
-  const UnixMillis old_deadline = entry.Read(is_map_).deadline;
+  const UnixMillis old_deadline = old.deadline;
   LargeMember* const old_large = entry.large() ? entry.large_member() : nullptr;
   if (form.large() && old_large != nullptr && RewriteLarge(old_large, member)) {
     NoteDeadline(place.node, old_deadline, member.deadline);
@@ -189,6 +183,17 @@ void PackedTable::Replace(Place place, const PackedMember& member) {
     Trim(place.node);
     MergeIfSparse();
   }
+}
+
+// A value of the same length and nothing else: what counters do.
+bool PackedTable::RewriteValue(Place place, const PackedMember& old, const PackedMember& member) {
+  const PackedNode& node = *Node(place.node);
+  if (member.value.size() != old.value.size() || member.deadline != old.deadline ||
+      blocks_.Shared(node.generation()) || node.Entry(place.slot).large()) {
+    return false;
+  }
+  member.value.copy(const_cast<char*>(old.value.data()), old.value.size());
+  return true;
 }
 
 void PackedTable::EraseAt(Place place) {
@@ -290,16 +295,15 @@ bool PackedTable::RewriteLarge(LargeMember* large, const PackedMember& member) {
 }
 
 void PackedTable::SplitNext() {
-  const size_t bit = SplitBit();
   const size_t fresh = nodes_;
-  const size_t number = fresh - bit;
+  const size_t number = NodeOf(split_, level_);
   PackedNode* const old = Node(number);
   Choice moves(old->count());
   size_t moved = 0;
   size_t moved_bytes = 0;
   old->ForEach([&](uint32_t slot, EntryRef entry) {
     const uint64_t hash = entry.large() ? entry.large_member()->hash : hash_(entry.Member(is_map_));
-    moves[slot] = (hash & bit) != 0;
+    moves[slot] = (FirstBits(PositionOf(hash), level_ + 1) & 1) != 0;
     if (moves[slot]) {
       ++moved;
       moved_bytes += EntryForm::BytesOf(entry.code);
@@ -325,7 +329,8 @@ void PackedTable::SplitNext() {
 
 void PackedTable::MergeLast() {
   const size_t last = nodes_ - 1;
-  const size_t number = last - std::bit_floor(last);
+  const uint32_t level = static_cast<uint32_t>(std::bit_width(last)) - 1;
+  const size_t number = NodeOf(last - (size_t{1} << level), level);
   PackedNode* const high = Node(last);
   PackedNode* const low = Node(number);
   PackedNode* const merged =
@@ -409,6 +414,7 @@ bool PackedTable::FreeSome(size_t budget) {
   size_t freed = blocks_.FreeHeld(budget);
   while (freed < budget && nodes_ != 0) freed += FreeNode(Node(--nodes_));
   directory_.Truncate(nodes_);
+  if (nodes_ == 0) due_.reset();
   return nodes_ != 0;
 }
 

@@ -1,29 +1,33 @@
 // The large form of hashes and sets: members, with values and deadlines if it is a map, in small packed
 // nodes and without an allocation for each.
 //
-// Linear hashing (Litwin, 1980). There are `nodes` nodes; a member is in the one whose number is the
-// lowest bits of its hash, as many as there are nodes for:
+// Linear hashing (Litwin, 1980): a member's hash gives its position, a fraction from 0 to 1, and a node
+// holds all positions with the same first bits. When the average is exceeded the next node in the order of
+// positions is split by one more bit; when it is undershot the last split is undone.
 //
-//   nodes = 6     000 ─┐                 001 ─┐                 hash ...110: bits 110 = 6 is not there
-//                 100  │ split by        101  │ split           yet, so node 10
-//                  10  │ the third bit    11  │ not yet
+//   positions   |  000  |  001  |  010  |  011  |      10       |      11       |
+//   node        |   0   |   4   |   2   |   5   |       1       |       3       |      6 nodes
+//                                               ^ splits next, into 1 and 6
 //
-// When the average is exceeded the next node in turn is split in two, when it is undershot the last
-// one is merged back. No step does more than that, there is no directory to double and none that is larger
-// than the nodes that there are, and where members are equally hashed there is nothing to run away: their
-// node grows, the others stay empty.
+// No step does more than that, there is no directory to double and none that is larger than the nodes
+// that there are, and where members are equally hashed there is nothing to run away: their node grows, the
+// others stay empty.
 //
-// Positions, which Scan() goes through in order, are hashes read from the lowest bit: a node is all
-// positions with the same first bits. A cursor is the first 53 bits of a position. Splitting and merging
-// keep positions where they are.
+// Hashes are uniform; positions are denser by half at 0 and thinner by a quarter at 1, as in spiral
+// storage (Martin, 1979). So the node that splits next is the fullest, and all sizes between a just split
+// and a full node are there at any time in the same proportions: what a node leaves behind in the
+// allocator when it grows another takes. When all nodes fill up in phase, a quarter of the memory
+// is holes.
+//
+// A scan's cursor is the first 53 bits of a position. Splitting and merging keep positions where they are.
 //
 // A member whose time has come stays until it is removed; whoever finds it sees its deadline.
 //
 // Threads     One at a time; a Snapshot may be read by another thread meanwhile.
 // Invariants  Views of members are valid until the next change; arguments must not be such views, except
 //             where said.
-// Why         Extendible hashing wants a directory of 2 to 4 entries a node at this node size, since it
-//             is as deep as the fullest node, and moves all of it when it doubles.
+// Why         Extendible hashing wants a directory of 2 to 4 entries a node of this size, since it is as
+//             deep as the fullest node, and moves all of it when it doubles.
 #pragma once
 
 #include <algorithm>
@@ -125,8 +129,8 @@ class PackedTable {
   template <class Visit>
   size_t TakeDue(UnixMillis now, size_t limit, Visit visit);
 
-  // The table as it was at a moment. Of another thread's operations, only reading it is allowed; it must
-  // be given back before the table goes.
+  // The table as it was at a moment, for any thread to read; given back by the table's owner, before the
+  // table goes.
   class Snapshot {
    public:
     size_t size() const { return size_; }
@@ -137,11 +141,11 @@ class PackedTable {
 
    private:
     friend class PackedTable;
-    PagedWords::Page* pages_;
-    size_t page_count_;
-    size_t nodes_;
-    size_t size_;
-    bool is_map_;
+    PagedWords::Page* pages_ = nullptr;
+    size_t page_count_ = 0;
+    size_t nodes_ = 0;
+    size_t size_ = 0;
+    bool is_map_ = false;
   };
   // Costs 16 bytes for every 512 nodes. What is changed while snapshots exist is copied first, and the
   // old nodes are freed after the last of them.
@@ -167,8 +171,30 @@ class PackedTable {
     uint64_t hash;  // only known to Locate()
   };
 
-  static uint8_t TagOf(uint64_t hash) { return static_cast<uint8_t>(hash >> 56); }
-  static uint64_t Reversed(uint64_t bits);
+  // A node and how many first bits its positions have in common.
+  struct Cell {
+    size_t node;
+    uint32_t depth;
+  };
+
+  static uint8_t TagOf(uint64_t hash) { return static_cast<uint8_t>(hash); }
+  // Fractions of 2^64: (2u + u^2) / 3, whose slope doubles from 0 to 1.
+  static uint64_t PositionOf(uint64_t hash) {
+    constexpr uint64_t kThird = UINT64_MAX / 3;
+    return HighProduct(hash, 2 * kThird + HighProduct(hash, kThird));
+  }
+  static uint64_t HighProduct(uint64_t a, uint64_t b) {
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b >> 64);
+  }
+  static uint64_t FirstBits(uint64_t position, uint32_t depth) {
+    return (position >> 1) >> (63 - depth);
+  }
+  // Nodes are numbered as they come into being. First bits that end in a one are those of the node that
+  // came when that bit was split off; zeros behind it leave a node what it was.
+  static size_t NodeOf(uint64_t first_bits, uint32_t depth) {
+    const uint64_t marked = first_bits | uint64_t{1} << depth;
+    return (marked >> 1) >> std::countr_zero(marked);
+  }
   static UnixMillis Clamped(UnixMillis deadline) {
     return deadline == kNoDeadline ? deadline
                                    : std::clamp<UnixMillis>(deadline, 0, kMemberDeadlineMax);
@@ -182,17 +208,9 @@ class PackedTable {
   PackedNode* Node(size_t number) const {
     return reinterpret_cast<PackedNode*>(directory_[number]);
   }
-  // The power of two from which on nodes have been split off; the bit by which they were.
-  size_t SplitBit() const { return (mask_ >> 1) + 1; }
-  size_t NodeOf(uint64_t hash) const {
-    const size_t number = hash & mask_;
-    return number < nodes_ ? number : number & (mask_ >> 1);
-  }
-  // How many bits of the hash all members of a node share.
-  uint32_t DepthOf(size_t number) const {
-    const size_t bit = SplitBit();
-    return static_cast<uint32_t>(std::countr_zero(bit)) +
-           (number >= bit || number < nodes_ - bit ? 1 : 0);
+  Cell CellOf(uint64_t position) const {
+    const uint32_t depth = level_ + (FirstBits(position, level_) < split_ ? 1 : 0);
+    return {NodeOf(FirstBits(position, depth), depth), depth};
   }
 
   Place Locate(std::string_view member) const;
@@ -201,8 +219,9 @@ class PackedTable {
   Place DuePlace(UnixMillis now) const;
 
   void Add(Place place, const PackedMember& member);
-  // `member` may be a view of what is replaced if it lies in a block of its own.
-  void Replace(Place place, const PackedMember& member);
+  // `member` may be a view of `old`, which is what is there, if that lies in a block of its own.
+  void Replace(Place place, const PackedMember& old, const PackedMember& member);
+  bool RewriteValue(Place place, const PackedMember& old, const PackedMember& member);
   void EraseAt(Place place);
 
   void MakeFirstNode();
@@ -220,7 +239,8 @@ class PackedTable {
 
   void SetNodeCount(size_t nodes) {
     nodes_ = nodes;
-    mask_ = 2 * std::bit_floor(nodes) - 1;
+    level_ = static_cast<uint32_t>(std::bit_width(nodes)) - 1;
+    split_ = nodes - (size_t{1} << level_);
   }
   void SplitIfFull() {
     if (size_ > nodes_ * kMembersMax || entry_bytes_ > nodes_ * kBytesMax) SplitNext();
@@ -239,11 +259,12 @@ class PackedTable {
   VersionedBlocks blocks_;
   PagedWords directory_{blocks_, 0};
   size_t nodes_ = 0;
-  uint64_t mask_ = 1;
+  size_t split_ = 0;  // of the 2^level_ nodes that there were, how many have been split
+  uint32_t level_ = 0;
+  uint32_t count_bound_ = 1;  // no node has ever had more members
   size_t size_ = 0;
   size_t entry_bytes_ = 0;  // in nodes
   HashFunction hash_;
-  uint32_t count_bound_ = 1;  // no node has ever had more members
   bool is_map_;
   size_t deadline_count_ = 0;
   std::unique_ptr<DeadlineIndex> due_;  // while there are deadlines
@@ -270,11 +291,11 @@ uint64_t PackedTable::Scan(uint64_t cursor, size_t count, Visit visit) const {
   count = std::max<size_t>(count, 1);
   // Empty nodes must not make a call endless.
   for (size_t left = count; left != 0 && visited < count && cursor < kEnd; --left) {
-    const size_t number = NodeOf(Reversed(cursor << (64 - kCursorBits)));
-    const uint32_t shift = kCursorBits - DepthOf(number);
+    const Cell cell = CellOf(cursor << (64 - kCursorBits));
+    const uint32_t shift = kCursorBits - cell.depth;
     cursor = ((cursor >> shift) + 1) << shift;
-    const PackedNode& node = *Node(number);
-    if (cursor < kEnd) Node(NodeOf(Reversed(cursor << (64 - kCursorBits))))->Prefetch();
+    const PackedNode& node = *Node(cell.node);
+    if (cursor < kEnd) Node(CellOf(cursor << (64 - kCursorBits)).node)->Prefetch();
     node.ForEach([&](uint32_t, EntryRef entry) {
       visit(static_cast<const PackedMember&>(entry.Read(is_map_)));
       return true;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -506,6 +507,34 @@ TEST_CASE("a snapshot shows what was, whatever changes") {
   CheckSame(table, model);
   CHECK(table.allocated_bytes() < with_views);
   for (int i = 0; i < 3'000; ++i) Change(random, table, model, 4'000, true);
+  CheckSame(table, model);
+}
+
+TEST_CASE("another thread reads a snapshot while the table changes") {
+  const uint64_t seed = RandomSeed();
+  INFO("seed " << seed);
+  Random random(seed);
+  PackedTable table(Kind::kMap);
+  Model model;
+  for (int i = 0; i < 6'000; ++i) Change(random, table, model, 3'000, true);
+  for (int round = 0; round < 4; ++round) {
+    const PackedTable::Snapshot snapshot = table.Freeze();
+    const Model frozen = model;
+    Model read;
+    std::thread reader([&] {
+      for (int i = 0; i < 5; ++i) {
+        read.clear();
+        snapshot.ForEach([&](const PackedMember& member) {
+          read[std::string(member.member)] = {std::string(member.value), member.deadline};
+          return true;
+        });
+      }
+    });
+    for (int i = 0; i < 3'000; ++i) Change(random, table, model, 3'000, round % 2 != 0);
+    reader.join();
+    CHECK((read == frozen));
+    table.Release(snapshot);
+  }
   CheckSame(table, model);
 }
 
