@@ -35,6 +35,7 @@ inline constexpr std::string_view kTimeoutNegative = "ERR timeout is negative";
 inline constexpr std::string_view kOffsetNotBit =
     "ERR bit offset is not an integer or out of range";
 inline constexpr std::string_view kNumKeysNotPositive = "ERR numkeys should be greater than 0";
+inline constexpr std::string_view kCountNotPositive = "ERR count should be greater than 0";
 
 // Keys and values.
 inline constexpr std::string_view kWrongType =

@@ -26,6 +26,9 @@ std::span<const CommandSpec> InfoCommands();
 std::span<const CommandSpec> KeyClassCommands();
 std::span<const CommandSpec> KeyCommands();
 std::span<const CommandSpec> LatencyCommands();
+std::span<const CommandSpec> ListCommands();
+std::span<const CommandSpec> ListMoveCommands();
+std::span<const CommandSpec> ListWaitCommands();
 std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> ObjectCommands();
@@ -39,11 +42,12 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands,    CommandCommands, ConfigCommands,   ConnectionCommands,
-    CounterCommands, DebugCommands,      DumpCommands,    ExpiryCommands,   FlushCommands,
-    HashCommands,    HashExpiryCommands, InfoCommands,    KeyClassCommands, KeyCommands,
-    LatencyCommands, MemoryCommands,     MonitorCommands, ObjectCommands,   RateCommands,
-    ScanCommands,    ServerCommands,     SlowLogCommands, StringCommands,   StringRangeCommands,
+    ClientCommands,  ClusterCommands,    CommandCommands,     ConfigCommands,   ConnectionCommands,
+    CounterCommands, DebugCommands,      DumpCommands,        ExpiryCommands,   FlushCommands,
+    HashCommands,    HashExpiryCommands, InfoCommands,        KeyClassCommands, KeyCommands,
+    LatencyCommands, ListCommands,       ListMoveCommands,    ListWaitCommands, MemoryCommands,
+    MonitorCommands, ObjectCommands,     RateCommands,        ScanCommands,     ServerCommands,
+    SlowLogCommands, StringCommands,     StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

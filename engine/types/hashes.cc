@@ -2,40 +2,16 @@
 
 #include <cmath>
 #include <string>
-#include <vector>
 
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
 #include "engine/packing_limits.h"
 #include "engine/store.h"
 #include "engine/types/keys.h"
+#include "engine/types/packed_record.h"
 
 namespace alai::hashes {
 namespace {
-
-// An effect with as many words as a hash has fields.
-class Effect {
- public:
-  Effect(Db& db, std::string_view command, KeyView key) : db_(db) {
-    if (!db.logs_changes()) return;
-    words_.push_back(command);
-    words_.push_back(key.bytes);
-  }
-  void Add(std::string_view word) {
-    if (!words_.empty()) words_.push_back(word);
-  }
-  void Log() {
-    if (!words_.empty()) db_.LogEffect(words_);
-  }
-
- private:
-  Db& db_;
-  std::vector<std::string_view> words_;
-};
-
-Listpack ListpackOf(const Record* record) {
-  return record == nullptr ? Listpack() : Listpack(record->inline_value().data());
-}
 
 PackedTable& TableOf(Record& record) {
   return static_cast<HashContainer*>(record.container())->table();
@@ -43,42 +19,6 @@ PackedTable& TableOf(Record& record) {
 
 bool HasTable(const Record* record) {
   return record != nullptr && record->encoding() == Encoding::kContainer;
-}
-
-// A draft of the hash's next record, as the old one lives.
-Record::Draft Successor(KeyView key, const Record* old) {
-  Record::Draft draft;
-  draft.key = key.bytes;
-  draft.type = Type::kHash;
-  draft.encoding = Encoding::kListpack;
-  if (old != nullptr) {
-    draft.deadline = old->deadline();
-    draft.pinned = old->pinned();
-  }
-  return draft;
-}
-
-// Publishes what one edit makes of a listpack, written straight to its place.
-void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
-  struct Source {
-    Listpack listpack;
-    const ListpackEdit& edit;
-  };
-  const Source source{ListpackOf(old), edit};
-  Record::Draft draft = Successor(key, old);
-  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const Source*>(from);
-    WriteEditedListpack(that->listpack, that->edit, out);
-  };
-  db.Put(key, draft);
-}
-
-void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
-  Record::Draft draft = Successor(key, old);
-  draft.value = listpack.view();
-  db.Put(key, draft);
 }
 
 void FillTable(Listpack listpack, PackedTable* table) {
@@ -96,7 +36,7 @@ void FillTable(Listpack listpack, PackedTable* table) {
 Record* MoveToTable(Db& db, KeyView key, const Record* old) {
   auto* container = new HashContainer;
   FillTable(ListpackOf(old), &container->table());
-  Record::Draft draft = Successor(key, old);
+  Record::Draft draft = SuccessorDraft(key, Type::kHash, old);
   draft.encoding = Encoding::kContainer;
   draft.container = container;
   draft.read_under_lock = true;
@@ -168,7 +108,7 @@ void SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::st
     if (StaysPacked(db, listpack, pair) &&
         !(fresh && TooManyEntries(db, listpack.count() / 2 + 1))) {
       const PackedValue values[] = {PackedValue::Of(field), PackedValue::Of(value)};
-      PutEdited(db, key, record,
+      PutEdited(db, key, Type::kHash, record,
                 fresh ? ListpackEdit::Append(listpack, values)
                       : ListpackEdit::Replace(listpack, listpack.Next(at), {&values[1], 1}));
       ++db.tally().changes;
@@ -200,12 +140,6 @@ void SetIncremented(Db& db, KeyView key, Record* record, std::string_view field,
     return;
   }
   SetOne(db, key, record, field, value, event);
-}
-
-// Removes the key of a hash whose last field has gone.
-void EraseEmpty(Db& db, KeyView key) {
-  db.Erase(key);
-  db.Notify(KeyEventClass::kGeneric, "del", key);
 }
 
 int64_t EraseFromTable(Db& db, KeyView key, Record* record,
@@ -321,7 +255,7 @@ Result<int64_t> Set(Db& db, KeyView key, std::span<const std::string_view> pairs
       ++added;
     }
     if (!TooManyEntries(db, buffer.get().count() / 2)) {
-      PutListpack(db, key, record, buffer.get());
+      PutListpack(db, key, Type::kHash, record, buffer.get());
       db.tally().changes += static_cast<uint32_t>(pairs.size() / 2);
       db.Notify(KeyEventClass::kHash, "hset", key);
       return added;
@@ -377,7 +311,7 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> fie
     if (erased == 0) return 0;
     effect.Log();
     empty = buffer.get().empty();
-    if (!empty) PutListpack(db, key, record, buffer.get());
+    if (!empty) PutListpack(db, key, Type::kHash, record, buffer.get());
   }
   if (erased == 0) return 0;
   db.tally().changes += static_cast<uint32_t>(erased);

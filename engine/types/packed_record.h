@@ -1,0 +1,52 @@
+// Collections that are packed into their records: how one record gives way to the next, and the effects
+// of changes with many words.
+//
+// Threads     With the key's shard locked.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "engine/containers/listpack.h"
+#include "engine/db.h"
+#include "engine/key_view.h"
+#include "engine/record.h"
+
+namespace alai {
+
+// An effect with as many words as are added.
+class Effect {
+ public:
+  Effect(Db& db, std::string_view command, KeyView key) : db_(db) {
+    if (!db.logs_changes()) return;
+    words_.push_back(command);
+    words_.push_back(key.bytes);
+  }
+  void Add(std::string_view word) {
+    if (!words_.empty()) words_.push_back(word);
+  }
+  void Log() {
+    if (!words_.empty()) db_.LogEffect(words_);
+  }
+
+ private:
+  Db& db_;
+  std::vector<std::string_view> words_;
+};
+
+// The listpack of a record that holds one; an empty one without a record.
+Listpack ListpackOf(const Record* record);
+
+// A draft of a key's next packed record, which lives as long as the old one, if there is one.
+Record::Draft SuccessorDraft(KeyView key, Type type, const Record* old);
+
+// Publish a listpack: what one edit makes of the old record's, written straight to its place; a copy of one;
+// some entries.
+void PutEdited(Db& db, KeyView key, Type type, const Record* old, const ListpackEdit& edit);
+void PutListpack(Db& db, KeyView key, Type type, const Record* old, Listpack listpack);
+void PutEntries(Db& db, KeyView key, Type type, const Record* old, PackedRun run, size_t count);
+
+// Removes the key of a collection whose last element has gone.
+void EraseEmpty(Db& db, KeyView key);
+
+}  // namespace alai
