@@ -46,6 +46,25 @@ bool TakeFieldsWord(Call& call, ArgReader& args) {
   return false;
 }
 
+// The deadline that an amount of time means, which may be none: now is past. False: the call has failed.
+bool ReadDeadline(Call& call, std::string_view text, ExpiryUnit unit, UnixMillis* deadline) {
+  int64_t amount = 0;
+  if (!ParseInt64(text, &amount)) {
+    call.Fail(error_text::kNotInteger);
+    return false;
+  }
+  if (amount < 0 || !DeadlineFrom(amount, unit, call.now(), deadline)) {
+    FailExpireTime(call);
+    return false;
+  }
+  return true;
+}
+
+bool ReadDeadline(Call& call, const ExpiryOption& expiry, UnixMillis* deadline) {
+  return expiry.kind != ExpiryOption::Kind::kAmount ||
+         ReadDeadline(call, expiry.amount, expiry.unit, deadline);
+}
+
 // A reply of one number for each field.
 class Changes {
  public:
@@ -64,10 +83,8 @@ class Changes {
 void ExpireBy(Call& call, ExpiryUnit unit) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
-  int64_t amount = 0;
-  if (!ParseInt64(args.String(), &amount)) return call.Fail(error_text::kNotInteger);
   UnixMillis deadline = 0;
-  if (amount < 0 || !DeadlineFrom(amount, unit, call.now(), &deadline)) return FailExpireTime(call);
+  if (!ReadDeadline(call, args.String(), unit, &deadline)) return;
   uint8_t conditions = keys::kExpireAlways;
   while (args.remaining() > 0 && !args.PeekWord("FIELDS")) {
     if (!TakeExpireCondition(call, args, &conditions)) return;
@@ -170,7 +187,7 @@ void HGetEx(Call& call) {
   std::span<const std::string_view> fields;
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 1, &fields)) return;
   UnixMillis deadline = kNoDeadline;
-  if (!expiry.ReadDeadline(call, &deadline)) return;
+  if (!ReadDeadline(call, expiry, &deadline)) return;
   if (!ReplyValues(call, key, fields)) return;
   const auto ignore = [](FieldChange) {};
   if (expiry.kind == ExpiryOption::Kind::kPersist) {
@@ -210,7 +227,7 @@ void HSetEx(Call& call) {
   if (!args.ok()) return call.Fail(args.error());
   std::span<const std::string_view> pairs;
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 2, &pairs)) return;
-  if (!expiry.ReadDeadline(call, &options.deadline)) return;
+  if (!ReadDeadline(call, expiry, &options.deadline)) return;
   options.keep_deadlines = expiry.kind == ExpiryOption::Kind::kKeep;
   uint64_t bytes = 0;
   for (const std::string_view text : pairs) bytes += text.size();
@@ -226,17 +243,17 @@ void HSetEx(Call& call) {
 }
 
 constexpr std::string_view kExpireArguments =
-    "key:key seconds:integer [condition: NX | XX | GT | LT] FIELDS (fields: numfields:integer"
-    " field:string*)";
+    "key:key seconds:integer [condition: NX | XX | GT | LT] FIELDS (fields: "
+    "numfields:integer field:string*)";
 constexpr std::string_view kPExpireArguments =
-    "key:key milliseconds:integer [condition: NX | XX | GT | LT] FIELDS (fields: numfields:integer"
-    " field:string*)";
+    "key:key milliseconds:integer [condition: NX | XX | GT | LT]@9.0.0 FIELDS "
+    "(fields: numfields:integer field:string*)";
 constexpr std::string_view kExpireAtArguments =
-    "key:key unix-time-seconds:unix-time [condition: NX | XX | GT | LT] FIELDS (fields:"
-    " numfields:integer field:string*)";
+    "key:key unix-time-seconds:integer [condition: NX | XX | GT | LT]@9.0.0 FIELDS "
+    "(fields: numfields:integer field:string*)";
 constexpr std::string_view kPExpireAtArguments =
-    "key:key unix-time-milliseconds:unix-time [condition: NX | XX | GT | LT] FIELDS (fields:"
-    " numfields:integer field:string*)";
+    "key:key unix-time-milliseconds:integer [condition: NX | XX | GT | LT]@9.0.0 "
+    "FIELDS (fields: numfields:integer field:string*)";
 constexpr std::string_view kFieldsArguments =
     "key:key FIELDS (fields: numfields:integer field:string*)";
 constexpr std::string_view kEach = "O(N) where N is the number of fields given";
@@ -300,10 +317,9 @@ constexpr CommandSpec kCommands[] = {
      .since = "9.0.0",
      .complexity = kEach,
      .summary = "Gives the values of fields of a hash, and gives or takes their deadlines.",
-     .arguments = "key:key [expiration: EX seconds:integer | PX milliseconds:integer"
-                  " | EXAT unix-time-seconds:unix-time"
-                  " | PXAT unix-time-milliseconds:unix-time | PERSIST]"
-                  " FIELDS (fields: numfields:integer field:string*)"},
+     .arguments = "key:key [expiration: EX seconds:integer | PX milliseconds:integer | EXAT "
+                  "unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time | PERSIST] "
+                  "FIELDS (fields: numfields:integer field:string*)"},
     {.name = "hgetdel",
      .run = HGetDel,
      .arity = -5,
@@ -323,11 +339,10 @@ constexpr CommandSpec kCommands[] = {
      .since = "9.0.0",
      .complexity = kEach,
      .summary = "Sets fields of a hash with a deadline, on conditions.",
-     .arguments = "key:key [condition: NX | XX] [fields-condition: FNX | FXX]"
-                  " [expiration: EX seconds:integer | PX milliseconds:integer"
-                  " | EXAT unix-time-seconds:unix-time"
-                  " | PXAT unix-time-milliseconds:unix-time | KEEPTTL]"
-                  " FIELDS (fields: numfields:integer (data: field:string value:string)*)"},
+     .arguments = "key:key [key-condition: NX | XX] [fields-condition: FNX | FXX] [expiration: EX "
+                  "seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | "
+                  "PXAT unix-time-milliseconds:unix-time | KEEPTTL] FIELDS (fields: "
+                  "numfields:integer (data: field:string value:string)*)"},
 };
 static_assert(WellFormed(kCommands));
 
