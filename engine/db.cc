@@ -224,10 +224,8 @@ void Db::LogClassDeadline(KeyView key, UnixMillis deadline) {
 
 bool Db::logs_changes() const { return store_.change_log() != nullptr; }
 
-void Db::LogEffect(std::initializer_list<std::string_view> command) {
-  if (ChangeLog* log = store_.change_log()) {
-    log->Append(index_, std::span<const std::string_view>(command.begin(), command.size()));
-  }
+void Db::LogEffect(std::span<const std::string_view> command) {
+  if (ChangeLog* log = store_.change_log()) log->Append(index_, command);
 }
 
 void Db::Notify(KeyEventClass event_class, std::string_view name, KeyView key) {

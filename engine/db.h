@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 #include "engine/key_events.h"
@@ -109,7 +110,10 @@ class Db {
 
   // Appends an effect to the change log if there is one; call before the change it describes.
   bool logs_changes() const;
-  void LogEffect(std::initializer_list<std::string_view> command);
+  void LogEffect(std::initializer_list<std::string_view> command) {
+    LogEffect(std::span<const std::string_view>(command.begin(), command.size()));
+  }
+  void LogEffect(std::span<const std::string_view> command);
 
   // Tells the event sink, if there is one.
   void Notify(KeyEventClass event_class, std::string_view name, KeyView key);
