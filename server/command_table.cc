@@ -10,6 +10,8 @@
 namespace alai {
 
 // One function for each file of server/commands/: a new file is added here, twice.
+std::span<const CommandSpec> BitFieldCommands();
+std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> ClientCommands();
 std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> CommandCommands();
@@ -20,6 +22,7 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
+std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> InfoCommands();
 std::span<const CommandSpec> KeyClassCommands();
 std::span<const CommandSpec> KeyCommands();
@@ -37,11 +40,12 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands,  CommandCommands,     ConfigCommands,  ConnectionCommands,
-    CounterCommands, DebugCommands,    DumpCommands,        ExpiryCommands,  FlushCommands,
-    InfoCommands,    KeyClassCommands, KeyCommands,         LatencyCommands, MemoryCommands,
-    MonitorCommands, ObjectCommands,   RateCommands,        ScanCommands,    ServerCommands,
-    SlowLogCommands, StringCommands,   StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,     ClientCommands,      ClusterCommands, CommandCommands,
+    ConfigCommands,      ConnectionCommands, CounterCommands,     DebugCommands,   DumpCommands,
+    ExpiryCommands,      FlushCommands,      HyperLogLogCommands, InfoCommands,    KeyClassCommands,
+    KeyCommands,         LatencyCommands,    MemoryCommands,      MonitorCommands, ObjectCommands,
+    RateCommands,        ScanCommands,       ServerCommands,      SlowLogCommands, StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
