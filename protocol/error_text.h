@@ -55,6 +55,9 @@ inline constexpr std::string_view kValueNanOrInfinity = "ERR value is NaN or Inf
 inline constexpr std::string_view kNanOrInfinity = "ERR increment would produce NaN or Infinity";
 inline constexpr std::string_view kBadPayload = "ERR DUMP payload version or checksum are wrong";
 inline constexpr std::string_view kBadDataFormat = "ERR Bad data format";
+inline constexpr std::string_view kNotHyperLogLog =
+    "WRONGTYPE Key is not a valid HyperLogLog string value.";
+inline constexpr std::string_view kBadHyperLogLog = "INVALIDOBJ Corrupted HLL object detected";
 inline constexpr std::string_view kTooLargeForClass =
     "ERR the value exceeds the max-value-bytes of the key's class";
 inline constexpr std::string_view kNoRateClass = "ERR the key is in no class with a rate limit";

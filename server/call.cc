@@ -28,6 +28,10 @@ std::string_view TextOf(Errc error) {
       return error_text::kOffsetOutOfRange;
     case Errc::kBadPayload:
       return error_text::kBadPayload;
+    case Errc::kNotHyperLogLog:
+      return error_text::kNotHyperLogLog;
+    case Errc::kBadHyperLogLog:
+      return error_text::kBadHyperLogLog;
     case Errc::kOk:
     case Errc::kConditionFailed:
       break;  // not errors to a client: commands reply to them in their own ways

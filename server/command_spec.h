@@ -32,6 +32,7 @@ enum CommandFlag : uint32_t {
   kAsking = 1 << 11,
   kFast = 1 << 12,
   kNoAuth = 1 << 13,  // allowed before authentication
+  // Waits as writes do under CLIENT PAUSE WRITE; not printed.
   kMayReplicate = 1 << 14,
   kNoMandatoryKeys = 1 << 15,
   kNoAsyncLoading = 1 << 16,

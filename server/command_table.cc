@@ -10,6 +10,8 @@
 namespace alai {
 
 // One function for each file of server/commands/: a new file is added here, twice.
+std::span<const CommandSpec> BitFieldCommands();
+std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> ClientCommands();
 std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> CommandCommands();
@@ -22,6 +24,7 @@ std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashExpiryCommands();
+std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> InfoCommands();
 std::span<const CommandSpec> KeyClassCommands();
 std::span<const CommandSpec> KeyCommands();
@@ -42,12 +45,14 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands,    CommandCommands,     ConfigCommands,   ConnectionCommands,
-    CounterCommands, DebugCommands,      DumpCommands,        ExpiryCommands,   FlushCommands,
-    HashCommands,    HashExpiryCommands, InfoCommands,        KeyClassCommands, KeyCommands,
-    LatencyCommands, ListCommands,       ListMoveCommands,    ListWaitCommands, MemoryCommands,
-    MonitorCommands, ObjectCommands,     RateCommands,        ScanCommands,     ServerCommands,
-    SlowLogCommands, StringCommands,     StringRangeCommands,
+    BitFieldCommands, BitmapCommands,     ClientCommands,      ClusterCommands,
+    CommandCommands,  ConfigCommands,     ConnectionCommands,  CounterCommands,
+    DebugCommands,    DumpCommands,       ExpiryCommands,      FlushCommands,
+    HashCommands,     HashExpiryCommands, HyperLogLogCommands, InfoCommands,
+    KeyClassCommands, KeyCommands,        LatencyCommands,     ListCommands,
+    ListMoveCommands, ListWaitCommands,   MemoryCommands,      MonitorCommands,
+    ObjectCommands,   RateCommands,       ScanCommands,        ServerCommands,
+    SlowLogCommands,  StringCommands,     StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

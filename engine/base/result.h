@@ -24,6 +24,8 @@ enum class Errc : uint8_t {
   kOutOfRange,       // an offset or index is out of range
   kConditionFailed,  // NX, XX, IFEQ, GT, LT … said no
   kBadPayload,       // a serialised value is corrupt or of an unknown version
+  kNotHyperLogLog,   // the string is no HyperLogLog
+  kBadHyperLogLog,   // it is one whose registers are corrupt
 };
 
 // Either a T or an Errc other than kOk.

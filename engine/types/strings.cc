@@ -7,31 +7,14 @@
 #include "engine/base/ascii.h"
 #include "engine/base/assert.h"
 #include "engine/blob.h"
+#include "engine/types/string_edit.h"
 
 namespace alai::strings {
 namespace {
 
-// A blob that grows is given as much again in reserve, from this size on only so much.
-constexpr uint64_t kReserveBytesMax = 1 << 20;
-
-uint64_t GrownCapacity(uint64_t length) { return length + std::min(length, kReserveBytesMax); }
-
-// Publishes a record and tells that its key was written: `event`, after "new" if it was not there.
-inline void Publish(Db& db, KeyView key, const Record::Draft& draft, std::string_view event) {
-  const bool was_there = db.Put(key, draft).replaced;
-  ++db.tally().changes;
-  if (!was_there) db.Notify(KeyEventClass::kNew, "new", key);
-  db.Notify(KeyEventClass::kString, event, key);
-}
-
 void LogSetAt(Db& db, KeyView key, std::string_view value, UnixMillis deadline) {
   char digits[kInt64CharsMax];
   db.LogEffect({"SET", key.bytes, value, "PXAT", {digits, FormatInt64(deadline, digits)}});
-}
-
-void InheritDeadline(const Record& old, Record::Draft* draft) {
-  draft->deadline = old.deadline();
-  draft->pinned = old.pinned();
 }
 
 // SET without asking, with the deadline that `old`, what the key holds, has.
@@ -57,26 +40,6 @@ bool ReadInteger(const Record& record, int64_t* value) {
     return true;
   }
   return record.encoding() != Encoding::kBlob && ParseInt64(record.inline_value(), value);
-}
-
-// Where [offset, offset + value) goes over `old`, zeros between the two.
-void Overlay(char* out, std::string_view old, uint64_t offset, std::string_view value) {
-  if (!old.empty()) std::memcpy(out, old.data(), old.size());
-  if (offset > old.size()) std::memset(out + old.size(), 0, offset - old.size());
-  std::memcpy(out + offset, value.data(), value.size());
-}
-
-bool OverwriteInPlace(Db& db, KeyView key, Record& record, uint64_t offset, std::string_view value,
-                      uint64_t length) {
-  if (record.encoding() != Encoding::kBlob || !record.read_under_lock()) return false;
-  Blob& blob = *record.blob();
-  if (blob.shared() || blob.capacity() < length) return false;
-  const uint64_t old_length = blob.length();
-  if (offset > old_length) std::memset(blob.bytes() + old_length, 0, offset - old_length);
-  std::memcpy(blob.bytes() + offset, value.data(), value.size());
-  if (length > old_length) blob.SetLength(length);
-  db.Changed(key, &record);
-  return true;
 }
 
 bool AppendInPlace(Db& db, KeyView key, Record& record, std::string_view tail) {
@@ -251,7 +214,8 @@ Result<uint64_t> Append(Db& db, KeyView key, std::string_view tail, uint64_t byt
     draft.encoding = Encoding::kBlob;
     draft.read_under_lock = old->read_under_lock();
     draft.blob = Blob::Create(length, GrownCapacity(length));
-    Overlay(draft.blob->bytes(), text.view(), old_length, tail);
+    std::memcpy(draft.blob->bytes(), text.view().data(), old_length);
+    std::memcpy(draft.blob->bytes() + old_length, tail.data(), tail.size());
   }
   Publish(db, key, draft, "append");
   return length;
@@ -270,34 +234,9 @@ Result<uint64_t> Overwrite(Db& db, KeyView key, uint64_t offset, std::string_vie
     char digits[kInt64CharsMax];
     db.LogEffect({"SETRANGE", key.bytes, {digits, FormatUint64(offset, digits)}, value});
   }
-  if (old != nullptr && OverwriteInPlace(db, key, *old, offset, value, length)) {
-    ++db.tally().changes;
-    db.Notify(KeyEventClass::kString, "setrange", key);
-    return length;
-  }
-  Record::Draft draft;
-  draft.key = key.bytes;
-  const auto form = [&](char* out) {
-    if (old == nullptr) {
-      Overlay(out, {}, offset, value);
-    } else {
-      Overlay(out, Text(*old).view(), offset, value);
-    }
-  };
-  if (old != nullptr) InheritDeadline(*old, &draft);
-  char inline_value[kInlineValueBytesMax];
-  if (length <= kInlineValueBytesMax) {
-    form(inline_value);
-    draft.encoding = Encoding::kRaw;
-    draft.value = {inline_value, length};
-  } else {
-    const bool grows = old != nullptr && length > old_length;
-    draft.encoding = Encoding::kBlob;
-    draft.read_under_lock = true;
-    draft.blob = Blob::Create(length, grows ? GrownCapacity(length) : length);
-    form(draft.blob->bytes());
-  }
-  Publish(db, key, draft, "setrange");
+  StringEdit edit(db, key, old, length, std::min(offset, length));
+  std::memcpy(edit.bytes() + offset, value.data(), value.size());
+  edit.Publish("setrange");
   return length;
 }
 

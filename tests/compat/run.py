@@ -34,6 +34,9 @@ UNITS = {
     "unit/maxmemory": 31,
     "unit/memefficiency": 10,
     "unit/lazyfree": 4,
+    "unit/bitops": 45,
+    "unit/bitfield": 20,
+    "unit/hyperloglog": 20,
 }
 
 UNIT_SECONDS_MAX = 540

@@ -1,5 +1,5 @@
-"""Random sequences of commands: every string, key and connection command with all its options, and
-now and then something wrong.
+"""Random sequences of commands: every string, bitmap, HyperLogLog, key and connection command with all
+its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Callable
 
+import bitmap_commands
 import connection_commands
 import key_commands
 import short_lives
@@ -38,8 +39,18 @@ TAKE_LIVES = {
     b"PEXPIREAT",
     b"RESTORE",
 }
-# A cursor other than 0 means something else to each server.
-NEVER_MUTATED = {b"CLIENT", b"HELLO", b"SCAN"}
+# A cursor other than 0 means something else to each server. Of the others, bitmap_commands.py says what
+# differs from Redis 7.0.
+NEVER_MUTATED = {
+    b"CLIENT",
+    b"HELLO",
+    b"SCAN",
+    b"BITCOUNT",
+    b"BITPOS",
+    b"BITFIELD",
+    b"PFADD",
+    b"PFMERGE",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,10 @@ Item = Command | Probe | Wait
 Producer = Callable[[Values], list[list[bytes]]]
 
 TABLE: list[tuple[float, Producer]] = (
-    string_commands.TABLE + key_commands.TABLE + connection_commands.TABLE
+    string_commands.TABLE
+    + bitmap_commands.TABLE
+    + key_commands.TABLE
+    + connection_commands.TABLE
 )
 
 

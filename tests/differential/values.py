@@ -193,6 +193,16 @@ class Values:
             )
         )
 
+    def bit(self) -> bytes:
+        chance = self.chance()
+        if chance < 0.7:
+            return b"%d" % self.random.randint(0, 200)
+        if chance < 0.95:
+            return b"%d" % self.random.randint(0, OFFSET_MAX * 8)
+        return self.choice(
+            (b"-1", b"x", b"", b"#", b"1.0", b"4294967296", b"9223372036854775807", b"01")
+        )
+
     def index(self) -> bytes:
         return b"%d" % self.random.randint(-70, 70) if self.chance() < 0.85 else self.number()
 
