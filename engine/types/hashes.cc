@@ -80,17 +80,6 @@ void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
   db.Put(key, draft);
 }
 
-void FillTable(Listpack listpack, PackedTable* table) {
-  char field_digits[kInt64CharsMax];
-  char value_digits[kInt64CharsMax];
-  const size_t end = listpack.End();
-  for (size_t at = listpack.Begin(); at < end;) {
-    const size_t value = listpack.Next(at);
-    table->Insert(listpack.Read(at).View(field_digits), listpack.Read(value).View(value_digits));
-    at = listpack.Next(value);
-  }
-}
-
 // Publishes a table with the same fields in the place of a listpack.
 Record* MoveToTable(Db& db, KeyView key, const Record* old) {
   auto* container = new HashContainer;
@@ -220,6 +209,21 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
 }
 
 }  // namespace
+
+bool FillTable(Listpack listpack, PackedTable* table) {
+  char field_digits[kInt64CharsMax];
+  char value_digits[kInt64CharsMax];
+  const size_t end = listpack.End();
+  for (size_t at = listpack.Begin(); at < end;) {
+    const size_t value = listpack.Next(at);
+    if (!table->Insert(listpack.Read(at).View(field_digits),
+                       listpack.Read(value).View(value_digits))) {
+      return false;
+    }
+    at = listpack.Next(value);
+  }
+  return true;
+}
 
 size_t HashContainer::allocated_bytes() const {
   return sizeof(*this) - sizeof(table_) + table_.allocated_bytes();
