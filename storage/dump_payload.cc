@@ -1,7 +1,13 @@
 // A payload is checked from its end: the footer first, and only then the value is parsed.
 #include "storage/dump_payload.h"
 
+#include "engine/types/strings.h"
+#include "storage/byte_order.h"
+#include "storage/collection_reader.h"
 #include "storage/crc64.h"
+#include "storage/module_id.h"
+#include "storage/rdb_types.h"
+#include "storage/record_writer.h"
 
 namespace alai {
 namespace {
@@ -10,45 +16,34 @@ constexpr size_t kVersionBytes = 2;
 constexpr size_t kCrcBytes = 8;
 constexpr size_t kFooterBytes = kVersionBytes + kCrcBytes;
 
-// Type bytes of RDB.
-enum RdbType : uint8_t { kRdbString = 0, kRdbModule2 = 7 };
-
-// What a module's value consists of.
-enum ModulePart : uint8_t { kModuleEnd = 0, kModuleSigned = 1 };
-
-// A module's number: nine letters of this alphabet, six bits each, then ten bits of encoding version.
-constexpr uint64_t ModuleId(std::string_view name, uint64_t version) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  uint64_t id = 0;
-  for (const char c : name) id = id << 6 | kAlphabet.find(c);
-  return id << 10 | version;
-}
-
-constexpr uint64_t kTokenBucketId = ModuleId("alai-gcra", 1);
-
-void AppendLittleEndian(uint64_t value, size_t size, std::string* out) {
-  for (size_t i = 0; i < size; ++i) *out += static_cast<char>(value >> 8 * i);
-}
-
-uint64_t LittleEndian(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
 void AppendFooter(std::string* payload) {
   AppendLittleEndian(kDumpVersionWritten, kVersionBytes, payload);
   AppendLittleEndian(Crc64(0, *payload), kCrcBytes, payload);
 }
 
-DumpError ReadTokenBucket(RdbReader& reader, DumpedValue* value) {
+bool ReadString(RdbReader& reader, DumpedValue* value) {
+  value->type = Type::kString;
+  value->string = reader.String();
+  value->unfolded = reader.TakeUnfolded();
+  return reader.ok();
+}
+
+bool ReadTokenBucket(RdbReader& reader, DumpedValue* value) {
   const bool known = reader.Length() == kTokenBucketId && reader.Length() == kModuleSigned;
   value->type = Type::kTokenBucket;
   value->arrival_ns = static_cast<int64_t>(reader.Length());
   const bool ended = reader.Length() == kModuleEnd;
-  return reader.ok() && known && ended && value->arrival_ns >= 0 ? DumpError::kNone
-                                                                 : DumpError::kFormat;
+  return reader.ok() && known && ended && value->arrival_ns >= 0;
+}
+
+bool BuildCollection(RdbReader& reader, RdbType type, const PackingLimits& limits,
+                     DumpedValue* value) {
+  const std::optional<Type> collection = CollectionOf(type);
+  if (!collection.has_value()) return false;
+  value->type = *collection;
+  value->collection = NewCollectionBuilder(*collection, limits);
+  return value->collection != nullptr && ReadCollection(reader, type, *value->collection) &&
+         value->collection->Finish();
 }
 
 bool FooterIsGood(std::string_view payload, bool check_crc) {
@@ -59,41 +54,43 @@ bool FooterIsGood(std::string_view payload, bool check_crc) {
   return !check_crc || LittleEndian(payload.substr(crc_at)) == Crc64(0, payload.substr(0, crc_at));
 }
 
-}  // namespace
-
-std::string EncodeDump(const RdbString& value, bool compress) {
-  std::string payload;
-  payload.reserve(kDumpOverheadBytesMax + value.bytes.size());
-  RdbWriter writer(&payload, compress);
-  writer.Byte(kRdbString);
-  writer.String(value);
-  AppendFooter(&payload);
-  return payload;
+bool ReadValue(RdbReader& reader, const PackingLimits& limits, DumpedValue* value) {
+  const auto type = static_cast<RdbType>(reader.Byte());
+  if (!reader.ok()) return false;
+  switch (type) {
+    case RdbType::kString:
+      return ReadString(reader, value);
+    case RdbType::kModule:
+      return ReadTokenBucket(reader, value);
+    default:
+      return BuildCollection(reader, type, limits, value);
+  }
 }
 
-std::string EncodeTokenBucketDump(int64_t arrival_ns) {
+}  // namespace
+
+uint64_t DumpedValue::text_bytes() const {
+  return collection != nullptr ? collection->text_bytes() : string.bytes.size();
+}
+
+std::string EncodeDump(const Record& record, UnixMillis now, bool compress) {
   std::string payload;
-  RdbWriter writer(&payload, false);
-  writer.Byte(kRdbModule2);
-  writer.Length(kTokenBucketId);
-  writer.Length(kModuleSigned);
-  writer.Length(static_cast<uint64_t>(arrival_ns));
-  writer.Length(kModuleEnd);
+  // Long strings are not moved while they are written.
+  if (record.type() == Type::kString) {
+    payload.reserve(kDumpOverheadBytesMax + strings::Length(record));
+  }
+  RdbWriter writer(&payload, compress);
+  writer.Byte(static_cast<uint8_t>(RdbTypeOf(record)));
+  WriteValue(writer, record, now);
   AppendFooter(&payload);
   return payload;
 }
 
 DumpError DecodeDump(std::string_view payload, const DumpDecodeOptions& options,
-                     DumpedValue* value) {
+                     const PackingLimits& limits, DumpedValue* value) {
   if (!FooterIsGood(payload, options.check_crc)) return DumpError::kFooter;
   RdbReader reader(payload.substr(0, payload.size() - kFooterBytes), options.string_bytes_max);
-  const uint8_t type = reader.Byte();
-  if (type == kRdbModule2 && reader.ok()) return ReadTokenBucket(reader, value);
-  if (!reader.ok() || type != kRdbString) return DumpError::kFormat;
-  value->type = Type::kString;
-  value->string = reader.String();
-  value->unfolded = reader.TakeUnfolded();
-  return reader.ok() ? DumpError::kNone : DumpError::kFormat;
+  return ReadValue(reader, limits, value) ? DumpError::kNone : DumpError::kFormat;
 }
 
 }  // namespace alai

@@ -14,13 +14,15 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/clock.h"
+#include "engine/packing_limits.h"
 #include "engine/record.h"
+#include "engine/types/collections.h"
 #include "storage/rdb_codec.h"
 
 namespace alai {
 
-// The version written: Redis 7.0's, so that every server from 7.0 on takes our payloads. How a
-// string is encoded has not changed since.
+// The version written: Redis 7.0's, so that every server from 7.0 on takes our payloads.
 constexpr uint16_t kDumpVersionWritten = 10;
 // Versions read: all of Redis's up to 8.0, and Valkey 9's, whose numbers went their own way.
 constexpr uint16_t kDumpVersionRedisMax = 12;
@@ -29,12 +31,10 @@ constexpr uint16_t kDumpVersionValkey = 80;
 // Bytes that a payload has around a string's own.
 constexpr size_t kDumpOverheadBytesMax = 1 + 9 + 2 + 8;
 
-// The payload of a string; `compress` is the option rdbcompression.
-std::string EncodeDump(const RdbString& value, bool compress);
-
-// The payload of a token bucket with this theoretical arrival time, in nanoseconds. It has the form of a
-// module's value, which servers without the module refuse and tools that read RDB files step over.
-std::string EncodeTokenBucketDump(int64_t arrival_ns);
+// The payload of what a record holds at this time; `compress` is the option rdbcompression. A token bucket
+// has the form of a module's value, which servers without the module refuse and tools that read RDB files
+// step over. A record that is read under its shard's lock is encoded under it.
+std::string EncodeDump(const Record& record, UnixMillis now, bool compress);
 
 enum class DumpError : uint8_t {
   kNone,
@@ -47,18 +47,22 @@ struct DumpDecodeOptions {
   uint64_t string_bytes_max = uint64_t{1} << 29;  // for a compressed string, unfolded
 };
 
-// A value read from a payload. Points into the payload, or owns what it was unfolded into.
+// A value read from a payload. Points into the payload, or owns what it was unfolded into or built of.
 struct DumpedValue {
   Type type = Type::kString;
   RdbString string;        // of kString
   int64_t arrival_ns = 0;  // of kTokenBucket; at least 0
   std::unique_ptr<char[]> unfolded;
+  std::unique_ptr<CollectionBuilder> collection;  // of the other types; finished
+
+  // Of everything in it, as text.
+  uint64_t text_bytes() const;
 };
 
-// Reads a payload. A string comes out as it was stored: whether bytes that spell an integer become
-// one is decided as for SET. As with Redis, bytes between the value and the footer are ignored; the
-// value itself may not reach into the footer.
+// Reads a payload. A string comes out as it was stored: whether bytes that spell an integer become one is
+// decided as for SET. A collection takes the form that the limits ask for, whatever it comes in. As with
+// Redis, bytes between the value and the footer are ignored; the value itself may not reach into the footer.
 DumpError DecodeDump(std::string_view payload, const DumpDecodeOptions& options,
-                     DumpedValue* value);
+                     const PackingLimits& limits, DumpedValue* value);
 
 }  // namespace alai

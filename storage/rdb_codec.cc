@@ -3,10 +3,12 @@
 
 #include <liblzf/lzf.h>
 
+#include <bit>
 #include <limits>
 #include <new>
 
 #include "engine/base/number.h"
+#include "storage/byte_order.h"
 
 namespace alai {
 namespace {
@@ -21,6 +23,9 @@ constexpr uint8_t kLength64Bit = 0x81;
 enum StringKind : uint8_t { kInt8, kInt16, kInt32, kLzf };
 
 constexpr uint8_t SpecialByte(StringKind kind) { return kFormSpecial << 6 | kind; }
+
+// Lengths of a decimal number that stand for what has no digits.
+enum DecimalLength : uint8_t { kNan = 253, kInfinity = 254, kMinusInfinity = 255 };
 
 constexpr size_t kPlainBytesMax = 20;
 constexpr size_t kLzfGainMin = 4;
@@ -40,6 +45,10 @@ void RdbWriter::Length(uint64_t length) {
   for (int shift = wide ? 56 : 24; shift >= 0; shift -= 8) {
     Byte(static_cast<uint8_t>(length >> shift));
   }
+}
+
+void RdbWriter::Double(double value) {
+  AppendLittleEndian(std::bit_cast<uint64_t>(value), sizeof value, &out_);
 }
 
 bool RdbWriter::SmallInteger(int64_t value) {
@@ -101,25 +110,26 @@ std::string_view RdbReader::Take(uint64_t size) {
   return taken;
 }
 
-uint64_t RdbReader::BigEndian(size_t size) {
-  uint64_t value = 0;
-  for (const char c : Take(size)) value = value << 8 | static_cast<uint8_t>(c);
+uint8_t RdbReader::Byte() { return static_cast<uint8_t>(BigEndian(Take(1))); }
+
+double RdbReader::Double() { return std::bit_cast<double>(LittleEndian(Take(sizeof(double)))); }
+
+double RdbReader::DecimalDouble() {
+  const uint8_t length = Byte();
+  switch (length) {
+    case kNan:
+      return std::numeric_limits<double>::quiet_NaN();
+    case kInfinity:
+      return std::numeric_limits<double>::infinity();
+    case kMinusInfinity:
+      return -std::numeric_limits<double>::infinity();
+    default:
+      break;
+  }
+  double value = 0;
+  if (!ParseDouble(Take(length), &value)) Fail();
   return value;
 }
-
-int64_t RdbReader::LittleEndianSigned(size_t size) {
-  uint64_t value = 0;
-  unsigned shift = 0;
-  for (const char c : Take(size)) {
-    value |= uint64_t{static_cast<uint8_t>(c)} << shift;
-    shift += 8;
-  }
-  // Moves the sign to the top and back down over the bits above.
-  const unsigned unused = 64 - 8 * static_cast<unsigned>(size);
-  return static_cast<int64_t>(value << unused) >> unused;
-}
-
-uint8_t RdbReader::Byte() { return static_cast<uint8_t>(BigEndian(1)); }
 
 uint64_t RdbReader::LengthOrKind(bool* special) {
   *special = false;
@@ -135,8 +145,8 @@ uint64_t RdbReader::LengthOrKind(bool* special) {
     default:
       break;
   }
-  if (first == kLength32Bit) return BigEndian(4);
-  if (first == kLength64Bit) return BigEndian(8);
+  if (first == kLength32Bit) return BigEndian(Take(4));
+  if (first == kLength64Bit) return BigEndian(Take(8));
   Fail();
   return 0;
 }
@@ -181,8 +191,8 @@ RdbString RdbReader::String() {
     case kInt8:
     case kInt16:
     case kInt32: {
-      const int64_t integer = LittleEndianSigned(size_t{1} << length_or_kind);
-      return ok_ ? RdbString::Of(integer) : RdbString{};
+      const std::string_view bytes = Take(uint64_t{1} << length_or_kind);
+      return ok_ ? RdbString::Of(LittleEndianSigned(bytes)) : RdbString{};
     }
     case kLzf:
       return Unfold();

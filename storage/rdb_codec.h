@@ -1,9 +1,11 @@
-// The alphabet of RDB: lengths and strings, from which files and DUMP payloads are made.
+// The alphabet of RDB: lengths, numbers and strings, from which files and DUMP payloads are made.
 //
 //   length   00xxxxxx                      6 bits
 //            01xxxxxx xxxxxxxx             14 bits, high bits first
 //            10000000 4 bytes              32 bits, big-endian
 //            10000001 8 bytes              64 bits, big-endian
+//   double   8 bytes                       IEEE 754, little-endian
+//            1 byte of length, decimal     older; lengths 253, 254 and 255 mean nan, inf and -inf
 //   string   length, bytes                 as it is
 //            11000000 1 byte               integer, little-endian as all three
 //            11000001 2 bytes
@@ -23,12 +25,17 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/containers/packed_entry.h"
+
 namespace alai {
 
 // A string as RDB knows it: bytes, or the integer that they spell. Does not own the bytes.
 struct RdbString {
   static RdbString Of(std::string_view bytes) { return {.bytes = bytes}; }
   static RdbString Of(int64_t integer) { return {.is_integer = true, .integer = integer}; }
+  static RdbString Of(const PackedValue& value) {
+    return {value.is_integer, value.integer, value.text};
+  }
 
   bool is_integer = false;
   int64_t integer = 0;
@@ -43,6 +50,7 @@ class RdbWriter {
 
   void Byte(uint8_t byte) { out_ += static_cast<char>(byte); }
   void Length(uint64_t length);
+  void Double(double value);
   // Chooses the same form as Redis: an integer that fits 32 bits, LZF, plain.
   void String(const RdbString& string);
 
@@ -63,6 +71,8 @@ class RdbReader {
 
   uint8_t Byte();
   uint64_t Length();
+  double Double();
+  double DecimalDouble();
   // The bytes belong to the input or, unfolded from LZF, to the reader until the next call.
   RdbString String();
 
@@ -77,8 +87,6 @@ class RdbReader {
   // A length, or with `special` set the kind of a specially encoded string.
   uint64_t LengthOrKind(bool* special);
   std::string_view Take(uint64_t size);
-  uint64_t BigEndian(size_t size);
-  int64_t LittleEndianSigned(size_t size);
   RdbString Unfold();
   void Fail();
 

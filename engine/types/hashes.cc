@@ -21,17 +21,6 @@ bool HasTable(const Record* record) {
   return record != nullptr && record->encoding() == Encoding::kContainer;
 }
 
-void FillTable(Listpack listpack, PackedTable* table) {
-  char field_digits[kInt64CharsMax];
-  char value_digits[kInt64CharsMax];
-  const size_t end = listpack.End();
-  for (size_t at = listpack.Begin(); at < end;) {
-    const size_t value = listpack.Next(at);
-    table->Insert(listpack.Read(at).View(field_digits), listpack.Read(value).View(value_digits));
-    at = listpack.Next(value);
-  }
-}
-
 // Publishes a table with the same fields in the place of a listpack.
 Record* MoveToTable(Db& db, KeyView key, const Record* old) {
   auto* container = new HashContainer;
@@ -163,6 +152,21 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
 }
 
 }  // namespace
+
+bool FillTable(Listpack listpack, PackedTable* table) {
+  char field_digits[kInt64CharsMax];
+  char value_digits[kInt64CharsMax];
+  const size_t end = listpack.End();
+  for (size_t at = listpack.Begin(); at < end;) {
+    const size_t value = listpack.Next(at);
+    if (!table->Insert(listpack.Read(at).View(field_digits),
+                       listpack.Read(value).View(value_digits))) {
+      return false;
+    }
+    at = listpack.Next(value);
+  }
+  return true;
+}
 
 size_t HashContainer::allocated_bytes() const {
   return sizeof(*this) - sizeof(table_) + table_.allocated_bytes();

@@ -47,6 +47,10 @@ class HashContainer final : public Container {
   PackedTable table_{PackedTable::Kind::kMap};
 };
 
+// Copies the fields of a packed hash into an empty table. False: one is there twice, which no hash of a key
+// is like.
+bool FillTable(Listpack listpack, PackedTable* table);
+
 // The hash of a key. nullptr when there is none, kWrongType when it holds something else. Read.
 Result<Record*> Find(Db& db, KeyView key, Lookup lookup);
 

@@ -40,10 +40,15 @@ class DigestWork final : public Suspension {
   static std::string OfAll(const Db& db) {
     DataDigest digest;
     for (int index = 0; index < db.store().databases(); ++index) {
+      bool begun = false;
       uint64_t cursor = 0;
       do {
         cursor = db.store().Scan(db.thread(), index, cursor, kKeysPerStep, db.now(),
-                                 [&](const Record& record) { digest.AddKey(index, record); });
+                                 [&](const Record& record) {
+                                   if (!begun) digest.AddDatabase(index);
+                                   begun = true;
+                                   digest.AddKey(record, db.now());
+                                 });
       } while (cursor != 0);
     }
     return digest.Hex();

@@ -14,7 +14,7 @@
 #include "server/config/config.h"
 #include "server/data_digest.h"
 #include "server/server.h"
-#include "storage/rdb_codec.h"
+#include "storage/record_writer.h"
 
 namespace alai {
 namespace {
@@ -51,18 +51,6 @@ const Record* FindOrFail(Call& call, Db& db, KeyView key) {
   return record;
 }
 
-// Bytes that the value takes in a snapshot.
-size_t SerializedLength(const Record& record, bool compress) {
-  std::string out;
-  RdbWriter writer(&out, compress);
-  if (record.encoding() == Encoding::kInt) {
-    writer.String(RdbString::Of(record.integer()));
-  } else {
-    writer.String(RdbString::Of(strings::Text(record).view()));
-  }
-  return out.size();
-}
-
 // Clients know INT_MAX as the count of Redis's shared small integers.
 int ReferenceCount(const Record& record) {
   constexpr int64_t kSharedIntegers = 10000;
@@ -76,14 +64,14 @@ void ReplyObject(Call& call, Db& db, KeyView key) {
   if (record == nullptr) return;
   const bool compress = call.server().config().rdbcompression;
   char line[320];
-  std::snprintf(line, sizeof line,
-                "Value at:%p refcount:%d encoding:%.*s serializedlength:%zu lru:%u "
-                "lru_seconds_idle:%lld",
-                static_cast<const void*>(record), ReferenceCount(*record),
-                static_cast<int>(keys::EncodingName(*record).size()),
-                keys::EncodingName(*record).data(), SerializedLength(*record, compress),
-                record->access(),
-                static_cast<long long>(LruIdleMillis(record->access(), call.now()) / 1000));
+  std::snprintf(
+      line, sizeof line,
+      "Value at:%p refcount:%d encoding:%.*s serializedlength:%llu lru:%u "
+      "lru_seconds_idle:%lld",
+      static_cast<const void*>(record), ReferenceCount(*record),
+      static_cast<int>(keys::EncodingName(*record).size()), keys::EncodingName(*record).data(),
+      static_cast<unsigned long long>(WrittenBytes(*record, call.now(), compress)),
+      record->access(), static_cast<long long>(LruIdleMillis(record->access(), call.now()) / 1000));
   call.reply().SimpleString(line);
 }
 
@@ -126,7 +114,7 @@ class ValueDigests final : public Suspension {
       const KeyWork add = [this](Call&, Db& db, KeyView key) {
         DataDigest digest;
         const Record* record = db.Find(key, Lookup::kPeek);
-        if (record != nullptr) digest.AddValue(*record);
+        if (record != nullptr) digest.AddValue(*record, db.now());
         digests_.push_back(digest.Hex());
       };
       if (LockedKeyWork(keys_[digests_.size()], add).Resume(call) == Next::kAgain) {

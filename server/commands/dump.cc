@@ -5,7 +5,6 @@
 
 #include "engine/access_clock.h"
 #include "engine/base/number.h"
-#include "engine/blob.h"
 #include "engine/store.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
@@ -23,27 +22,10 @@
 namespace alai {
 namespace {
 
-RdbString RdbStringOf(const Record& record) {
-  switch (record.encoding()) {
-    case Encoding::kInt:
-      return RdbString::Of(record.integer());
-    case Encoding::kBlob:
-      return RdbString::Of(record.blob()->view());
-    default:  // in the record
-      break;
-  }
-  return RdbString::Of(record.inline_value());
-}
-
-std::string PayloadOf(const Record& record, bool compress) {
-  if (record.type() == Type::kTokenBucket) return EncodeTokenBucketDump(record.integer());
-  return EncodeDump(RdbStringOf(record), compress);
-}
-
 void Dump(Call& call) {
   const Record* record = call.db().Find(call.Key(call.argv()[1]));
   if (record == nullptr) return call.reply().Null();
-  std::string payload = PayloadOf(*record, call.server().config().rdbcompression);
+  std::string payload = EncodeDump(*record, call.now(), call.server().config().rdbcompression);
   if (payload.size() < kReferenceBytesMin) return call.reply().Bulk(payload);
   auto owner = std::make_unique<std::string>(std::move(payload));
   const std::string_view bytes = *owner;
@@ -105,6 +87,11 @@ void LogRestore(Call& call, KeyView key, std::string_view payload, UnixMillis de
 // A token bucket without a deadline is given its own.
 Record::Draft DraftOf(KeyView key, const DumpedValue& value, UnixMillis deadline) {
   Record::Draft draft;
+  if (value.collection != nullptr) {
+    draft = value.collection->TakeDraft(key);
+    draft.deadline = deadline;
+    return draft;
+  }
   if (value.type == Type::kTokenBucket) {
     draft = token_buckets::DraftOf(key, value.arrival_ns);
     if (deadline != kNoDeadline) draft.deadline = deadline;
@@ -139,7 +126,7 @@ void Restore(Call& call) {
   decode.check_crc = !call.server().debug_switches().skip_checksum_validation;
   decode.string_bytes_max = static_cast<uint64_t>(call.server().config().proto_max_bulk_len.get());
   DumpedValue value;
-  switch (DecodeDump(payload, decode, &value)) {
+  switch (DecodeDump(payload, decode, db.store().packing, &value)) {
     case DumpError::kNone:
       break;
     case DumpError::kFooter:
@@ -154,7 +141,7 @@ void Restore(Call& call) {
     keys::Delete(db, key);
     return call.reply().Ok();
   }
-  if (RefusedAsLarge(call, key, value.string.bytes.size())) return;
+  if (RefusedAsLarge(call, key, value.text_bytes())) return;
   const Record::Draft draft = DraftOf(key, value, deadline);
   LogRestore(call, key, payload, draft.deadline);
   const std::optional<uint32_t> access = options.Access(db.store(), db.now());

@@ -1,19 +1,30 @@
-// Any bytes as a DUMP payload. What decodes is encoded again and must come back the same; with a
-// good footer put behind the bytes the checksum does not hide the decoder from the fuzzer.
+// Any bytes as a DUMP payload, and as the value of a collection. What decodes is encoded again and must
+// come back the same; with a good footer put behind the bytes the checksum does not hide the decoder from
+// the fuzzer.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/assert.h"
+#include "engine/types/strings.h"
+#include "storage/collection_reader.h"
 #include "storage/crc64.h"
 #include "storage/dump_payload.h"
+#include "tests/storage/collection_recorder.h"
 
 namespace alai {
 namespace {
 
 constexpr uint64_t kStringBytesMax = uint64_t{1} << 20;
+
+const PackingLimits& Limits() {
+  static PackingLimits limits;
+  limits.hash_entries = 4;
+  return limits;
+}
 
 std::string WithFooter(std::string body) {
   body += static_cast<char>(kDumpVersionWritten);
@@ -23,21 +34,73 @@ std::string WithFooter(std::string body) {
   return body;
 }
 
-std::string TextOf(const RdbString& string) {
-  return string.is_integer ? std::to_string(string.integer) : std::string(string.bytes);
+Record* RecordOf(DumpedValue& value) {
+  const KeyView key = MakeKey("k");
+  Record::Draft draft;
+  if (value.collection != nullptr) {
+    draft = value.collection->TakeDraft(key);
+  } else if (value.type == Type::kTokenBucket) {
+    draft = {.key = "k", .type = value.type, .encoding = Encoding::kInt};
+    draft.integer = value.arrival_ns;
+  } else if (value.string.is_integer) {
+    draft = {.key = "k", .encoding = Encoding::kInt};
+    draft.integer = value.string.integer;
+  } else {
+    draft = strings::DraftOf(key, value.string.bytes);
+  }
+  return Record::Create(draft);
+}
+
+std::vector<std::string> TextsOf(const Record& record) {
+  if (record.type() == Type::kString) return {std::string(strings::Text(record).view())};
+  if (record.type() == Type::kTokenBucket) return {std::to_string(record.integer())};
+  CollectionRecorder recorder;
+  ASSERT(VisitCollection(record, 0, recorder));
+  ASSERT(!recorder.texts.empty());
+  return recorder.texts;
 }
 
 void CheckDecoding(std::string_view payload, bool check_crc) {
   const DumpDecodeOptions options{.check_crc = check_crc, .string_bytes_max = kStringBytesMax};
   DumpedValue value;
-  if (DecodeDump(payload, options, &value) != DumpError::kNone) return;
-  const std::string text = TextOf(value.string);
-  ASSERT(text.size() <= kStringBytesMax);
+  if (DecodeDump(payload, options, Limits(), &value) != DumpError::kNone) return;
+  Record* record = RecordOf(value);
+  const std::vector<std::string> texts = TextsOf(*record);
   for (const bool compress : {false, true}) {
     DumpedValue again;
-    const std::string encoded = EncodeDump(value.string, compress);
-    ASSERT(DecodeDump(encoded, options, &again) == DumpError::kNone);
-    ASSERT(TextOf(again.string) == text);
+    const std::string encoded = EncodeDump(*record, 0, compress);
+    // What comes in small strings can be longer as one.
+    DumpDecodeOptions wide = options;
+    wide.string_bytes_max *= 2;
+    ASSERT(DecodeDump(encoded, wide, Limits(), &again) == DumpError::kNone);
+    ASSERT(again.type == record->type());
+    Record* second = RecordOf(again);
+    // A table has its order from the hashes of what came before.
+    std::vector<std::string> others = TextsOf(*second);
+    ASSERT(others.size() == texts.size());
+    if (record->encoding() != Encoding::kContainer) ASSERT(others == texts);
+    second->Destroy();
+  }
+  record->Destroy();
+}
+
+// The first byte is the type, the rest the value.
+void CheckCollection(std::string_view input) {
+  if (input.empty()) return;
+  const auto form = static_cast<RdbType>(input[0]);
+  const std::optional<Type> type = CollectionOf(form);
+  RdbReader reader(input.substr(1), kStringBytesMax);
+  CollectionRecorder recorder;
+  if (!ReadCollection(reader, form, recorder)) return;
+  ASSERT(type.has_value());
+  ASSERT(!recorder.texts.empty());
+  for (const bool compress : {false, true}) {
+    const std::string written = WritePlain(*type, recorder, compress);
+    RdbReader second_reader(written, kStringBytesMax);
+    CollectionRecorder second;
+    ASSERT(ReadCollection(second_reader, PlainFormOf(*type), second));
+    ASSERT(second_reader.rest().empty());
+    ASSERT(second.texts == recorder.texts);
   }
 }
 
@@ -49,5 +112,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   alai::CheckDecoding(input, true);
   alai::CheckDecoding(input, false);
   alai::CheckDecoding(alai::WithFooter(std::string(input)), true);
+  alai::CheckCollection(input);
   return 0;
 }

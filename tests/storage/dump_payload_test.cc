@@ -6,6 +6,8 @@
 #include <string>
 
 #include "engine/base/random.h"
+#include "engine/types/strings.h"
+#include "engine/types/token_buckets.h"
 #include "storage/crc64.h"
 #include "tests/catch.h"
 #include "tests/storage/stock_server.h"
@@ -23,28 +25,51 @@ std::string WithFooter(std::string body, uint16_t version = kDumpVersionWritten)
   return body;
 }
 
+const PackingLimits kLimits;
+
+DumpError Decode(std::string_view payload, const DumpDecodeOptions& options, DumpedValue* value) {
+  return DecodeDump(payload, options, kLimits, value);
+}
+
 DumpError ErrorOf(std::string_view payload, bool check_crc = true) {
   DumpedValue value;
-  return DecodeDump(payload, {.check_crc = check_crc}, &value);
+  return Decode(payload, {.check_crc = check_crc}, &value);
+}
+
+std::string Encode(const Record::Draft& draft, bool compress) {
+  Record* record = Record::Create(draft);
+  std::string payload = EncodeDump(*record, 0, compress);
+  record->Destroy();
+  return payload;
+}
+
+// Of a string that SET has stored.
+std::string EncodeString(std::string_view value, bool compress) {
+  return Encode(strings::DraftOf(MakeKey("k"), value), compress);
+}
+
+std::string EncodeTokenBucket(int64_t arrival_ns) {
+  return Encode(token_buckets::DraftOf(MakeKey("k"), arrival_ns), false);
 }
 
 std::string Decoded(std::string_view payload) {
   DumpedValue value;
-  if (DecodeDump(payload, {}, &value) != DumpError::kNone) return "(error)";
+  if (Decode(payload, {}, &value) != DumpError::kNone) return "(error)";
   REQUIRE(value.type == Type::kString);
   return value.string.is_integer ? std::to_string(value.string.integer)
                                  : std::string(value.string.bytes);
 }
 
 TEST_CASE("a payload has Redis 7.0's bytes") {
-  CHECK(EncodeDump(RdbString::Of(int64_t{123}), true) ==
-        "\x00\xc0\x7b\x0a\x00\x48\xe2\x53\xe1\x00\x7a\x67\xb9"s);
-  CHECK(EncodeDump(RdbString::Of("123"), true) == EncodeDump(RdbString::Of(int64_t{123}), true));
-  CHECK(EncodeDump(RdbString::Of(""), true).substr(0, 4) == "\x00\x00\x0a\x00"s);
+  CHECK(EncodeString("123", true) == "\x00\xc0\x7b\x0a\x00\x48\xe2\x53\xe1\x00\x7a\x67\xb9"s);
+  // Also when it is kept as text, as APPEND leaves it.
+  CHECK(Encode({.key = "k", .encoding = Encoding::kRaw, .value = "123"}, true) ==
+        EncodeString("123", true));
+  CHECK(EncodeString("", true).substr(0, 4) == "\x00\x00\x0a\x00"s);
 }
 
 TEST_CASE("a changed byte is noticed wherever it is") {
-  const std::string payload = EncodeDump(RdbString::Of("some value"), true);
+  const std::string payload = EncodeString("some value", true);
   REQUIRE(Decoded(payload) == "some value");
   for (size_t i = 0; i < payload.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -60,11 +85,11 @@ TEST_CASE("a token bucket's state comes back, and a damaged one is refused") {
   for (const int64_t arrival_ns :
        {int64_t{0}, int64_t{1}, int64_t{1'700'000'000'123'456'789}, int64_t{INT64_MAX}}) {
     DumpedValue value;
-    REQUIRE(DecodeDump(EncodeTokenBucketDump(arrival_ns), {}, &value) == DumpError::kNone);
+    REQUIRE(Decode(EncodeTokenBucket(arrival_ns), {}, &value) == DumpError::kNone);
     CHECK(value.type == Type::kTokenBucket);
     CHECK(value.arrival_ns == arrival_ns);
   }
-  const std::string payload = EncodeTokenBucketDump(1'700'000'000'000'000'000);
+  const std::string payload = EncodeTokenBucket(1'700'000'000'000'000'000);
   const std::string body = payload.substr(0, payload.size() - 10);
   REQUIRE(ErrorOf(WithFooter(body)) == DumpError::kNone);
   for (size_t size = 0; size < body.size(); ++size) {
@@ -83,7 +108,7 @@ TEST_CASE("a token bucket's state comes back, and a damaged one is refused") {
 TEST_CASE("a stock server refuses a token bucket and stays well") {
   const auto stock = StockServer::StartOrWarn();
   if (stock == nullptr) return;
-  const StockReply reply = stock->Call({"RESTORE", "k", "0", EncodeTokenBucketDump(INT64_MAX)});
+  const StockReply reply = stock->Call({"RESTORE", "k", "0", EncodeTokenBucket(INT64_MAX)});
   CHECK(reply.kind == '-');
   CHECK(stock->Call({"PING"}).text == "PONG");
 }
@@ -146,20 +171,20 @@ TEST_CASE("bytes behind the value are ignored") {
 
 TEST_CASE("a decoded value outlives moves and owns what was compressed") {
   const std::string text(300, 'z');
-  const std::string payload = EncodeDump(RdbString::Of(text), true);
+  const std::string payload = EncodeString(text, true);
   REQUIRE(payload.size() < 40);
   DumpedValue value;
-  REQUIRE(DecodeDump(payload, {}, &value) == DumpError::kNone);
+  REQUIRE(Decode(payload, {}, &value) == DumpError::kNone);
   const DumpedValue moved = std::move(value);
   CHECK(moved.unfolded != nullptr);
   CHECK(moved.string.bytes == text);
 }
 
 TEST_CASE("a compressed string may not unfold beyond the limit") {
-  const std::string payload = EncodeDump(RdbString::Of(std::string(300, 'z')), true);
+  const std::string payload = EncodeString(std::string(300, 'z'), true);
   DumpedValue value;
-  CHECK(DecodeDump(payload, {.string_bytes_max = 299}, &value) == DumpError::kFormat);
-  CHECK(DecodeDump(payload, {.string_bytes_max = 300}, &value) == DumpError::kNone);
+  CHECK(Decode(payload, {.string_bytes_max = 299}, &value) == DumpError::kFormat);
+  CHECK(Decode(payload, {.string_bytes_max = 300}, &value) == DumpError::kNone);
 }
 
 std::string RandomValue(Random& random) {
@@ -186,7 +211,7 @@ TEST_CASE("payloads are those of a stock server, in both directions") {
     CAPTURE(i, compress, value.size(), value);
     stock->Call({"SET", "theirs", value});
     const std::string theirs = stock->Call({"DUMP", "theirs"}).text;
-    const std::string ours = EncodeDump(RdbString::Of(value), compress);
+    const std::string ours = EncodeString(value, compress);
     REQUIRE(ours == theirs);
     REQUIRE(Decoded(theirs) == value);
     REQUIRE(stock->Call({"RESTORE", "ours", "0", ours, "REPLACE"}).text == "OK");

@@ -1,0 +1,122 @@
+#include "storage/record_writer.h"
+
+#include <string>
+
+#include "engine/blob.h"
+#include "engine/types/collections.h"
+#include "storage/collection_writer.h"
+#include "storage/module_id.h"
+
+namespace alai {
+namespace {
+
+void WriteString(RdbWriter& writer, const Record& record) {
+  switch (record.encoding()) {
+    case Encoding::kInt:
+      return writer.String(RdbString::Of(record.integer()));
+    case Encoding::kBlob:
+      return writer.String(RdbString::Of(record.blob()->view()));
+    default:  // in the record
+      return writer.String(RdbString::Of(record.inline_value()));
+  }
+}
+
+void WriteTokenBucket(RdbWriter& writer, const Record& record) {
+  writer.Length(kTokenBucketId);
+  writer.Length(kModuleSigned);
+  writer.Length(static_cast<uint64_t>(record.integer()));
+  writer.Length(kModuleEnd);
+}
+
+void WriteListpackNode(RdbWriter& writer, const Record& record) {
+  writer.Length(1);
+  writer.Length(kRdbPackedNode);
+  WritePacked(writer, record.inline_value());
+}
+
+// Counts what elements are long, one by one.
+class ElementMeter final : public CollectionSink {
+ public:
+  explicit ElementMeter(bool compress) : writer_(&bytes_, compress) {}
+
+  bool Element(const PackedValue& element) override { return Count(elements_.Element(element)); }
+  bool Member(const PackedValue& member) override { return Count(elements_.Member(member)); }
+  bool Field(const PackedValue& field, const PackedValue& value) override {
+    return Count(elements_.Field(field, value));
+  }
+  bool Scored(const PackedValue& member, double score) override {
+    return Count(elements_.Scored(member, score));
+  }
+  void Length(uint64_t length) {
+    writer_.Length(length);
+    Count(true);
+  }
+  uint64_t total() const { return total_; }
+
+ private:
+  bool Count(bool taken) {
+    total_ += bytes_.size();
+    bytes_.clear();
+    return taken;
+  }
+
+  std::string bytes_;
+  RdbWriter writer_;
+  ElementWriter elements_{writer_};
+  uint64_t total_ = 0;
+};
+
+}  // namespace
+
+RdbType RdbTypeOf(const Record& record) {
+  const bool listpack = record.encoding() == Encoding::kListpack;
+  switch (record.type()) {
+    case Type::kTokenBucket:
+      return RdbType::kModule;
+    case Type::kHash:
+      return listpack ? RdbType::kHashListpack : RdbType::kHash;
+    case Type::kSet:
+      return record.encoding() == Encoding::kIntset ? RdbType::kSetIntset : RdbType::kSet;
+    case Type::kSortedSet:
+      return listpack ? RdbType::kSortedSetListpack : RdbType::kSortedSet;
+    case Type::kList:
+      return listpack ? RdbType::kListNodes : RdbType::kList;
+    default:
+      return RdbType::kString;
+  }
+}
+
+void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now) {
+  switch (RdbTypeOf(record)) {
+    case RdbType::kString:
+      return WriteString(writer, record);
+    case RdbType::kModule:
+      return WriteTokenBucket(writer, record);
+    case RdbType::kHashListpack:
+    case RdbType::kSortedSetListpack:
+    case RdbType::kSetIntset:
+      return WritePacked(writer, record.inline_value());
+    case RdbType::kListNodes:
+      return WriteListpackNode(writer, record);
+    default:
+      break;
+  }
+  writer.Length(CountCollection(record, now));
+  ElementWriter elements(writer);
+  VisitCollection(record, now, elements);
+}
+
+uint64_t WrittenBytes(const Record& record, UnixMillis now, bool compress) {
+  if (record.encoding() == Encoding::kContainer) {
+    ElementMeter meter(compress);
+    meter.Length(CountCollection(record, now));
+    VisitCollection(record, now, meter);
+    return meter.total();
+  }
+  std::string bytes;
+  RdbWriter writer(&bytes, compress);
+  WriteValue(writer, record, now);
+  return bytes.size();
+}
+
+}  // namespace alai
