@@ -31,6 +31,8 @@ std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> RateCommands();
 std::span<const CommandSpec> ScanCommands();
 std::span<const CommandSpec> ServerCommands();
+std::span<const CommandSpec> SetAlgebraCommands();
+std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowLogCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
@@ -38,11 +40,12 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands, CommandCommands,  ConfigCommands,      ConnectionCommands,
-    CounterCommands, DebugCommands,   DumpCommands,     ExpiryCommands,      FlushCommands,
-    HashCommands,    InfoCommands,    KeyClassCommands, KeyCommands,         LatencyCommands,
-    MemoryCommands,  MonitorCommands, ObjectCommands,   RateCommands,        ScanCommands,
-    ServerCommands,  SlowLogCommands, StringCommands,   StringRangeCommands,
+    ClientCommands,      ClusterCommands,    CommandCommands,  ConfigCommands,  ConnectionCommands,
+    CounterCommands,     DebugCommands,      DumpCommands,     ExpiryCommands,  FlushCommands,
+    HashCommands,        InfoCommands,       KeyClassCommands, KeyCommands,     LatencyCommands,
+    MemoryCommands,      MonitorCommands,    ObjectCommands,   RateCommands,    ScanCommands,
+    ServerCommands,      SetAlgebraCommands, SetCommands,      SlowLogCommands, StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
