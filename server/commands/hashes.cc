@@ -1,5 +1,4 @@
 // Commands on hashes, but for deadlines of fields.
-#include "engine/store_thread.h"
 #include "engine/types/hashes.h"
 
 #include <cmath>
@@ -8,6 +7,7 @@
 
 #include "engine/base/glob.h"
 #include "engine/base/number.h"
+#include "engine/store_thread.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
@@ -20,10 +20,6 @@ namespace {
 
 using hashes::Fields;
 
-// The longest reply that a negative count asks for, where fields come again and again. Redis goes up to half
-// of 2^63, but to no good end.
-constexpr int64_t kRandomCountMax = int64_t{1} << 26;
-
 // The fields of the first key as the client reads them; false when the call has failed.
 bool Read(Call& call, std::optional<Fields>* fields) {
   const Result<Record*> found = hashes::Find(call.db(), call.Key(call.argv()[1]), Lookup::kUse);
@@ -33,12 +29,6 @@ bool Read(Call& call, std::optional<Fields>* fields) {
   }
   fields->emplace(*found, call.now());
   return true;
-}
-
-bool RefusedAsLarge(Call& call, KeyView key, std::span<const std::string_view> texts) {
-  uint64_t bytes = 0;
-  for (const std::string_view text : texts) bytes += text.size();
-  return RefusedAsLarge(call, key, bytes);
 }
 
 // HSET and HMSET, which differ in their reply.
@@ -236,25 +226,15 @@ void HScan(Call& call) {
   if (fields->size() != 0) options.TakeRest(args, "NOVALUES");
   if (fields->size() != 0 && !args.Done()) return call.Fail(args.error());
   const GlobPattern pattern(options.pattern);
-  ReplyWriter& reply = call.reply();
-  OutputBuffer elements;
-  ReplyWriter writer(elements, reply.protocol());
-  size_t count = 0;
+  ScanReply reply(call.reply());
   cursor =
       fields->Scan(cursor, options.count, [&](const PackedValue& field, const PackedValue& value) {
         char digits[kInt64CharsMax];
         if (!pattern.Matches(field.View(digits))) return;
-        WriteValue(writer, field);
-        ++count;
-        if (options.names_only) return;
-        WriteValue(writer, value);
-        ++count;
+        reply.Add(field);
+        if (!options.names_only) reply.Add(value);
       });
-  char digits[kInt64CharsMax];
-  reply.Array(2);
-  reply.Bulk({digits, FormatUint64(cursor, digits)});
-  reply.Array(count);
-  reply.output().Splice(std::move(elements));
+  reply.End(cursor);
 }
 
 constexpr CommandSpec kCommands[] = {

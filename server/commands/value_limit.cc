@@ -24,4 +24,10 @@ bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes) {
   return true;
 }
 
+bool RefusedAsLarge(Call& call, KeyView key, std::span<const std::string_view> texts) {
+  uint64_t bytes = 0;
+  for (const std::string_view text : texts) bytes += text.size();
+  return RefusedAsLarge(call, key, bytes);
+}
+
 }  // namespace alai

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "engine/db.h"
 #include "engine/key_view.h"
@@ -18,5 +20,7 @@ void FailLargeValue(Call& call, KeyView key);
 
 // Fails the call when a value of so many bytes is too large for the key's class.
 bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes);
+// When texts are too large together.
+bool RefusedAsLarge(Call& call, KeyView key, std::span<const std::string_view> texts);
 
 }  // namespace alai

@@ -1,0 +1,536 @@
+#include "engine/types/sets.h"
+
+#include <algorithm>
+#include <string>
+
+#include "engine/base/assert.h"
+#include "engine/base/number.h"
+#include "engine/store.h"
+#include "engine/types/set_builder.h"
+
+namespace alai::sets {
+namespace {
+
+// An effect on as many members as there are, logged in portions.
+class Effect {
+ public:
+  // `command` and `key` outlive the effect.
+  Effect(Db& db, std::string_view command, KeyView key)
+      : db_(db), logs_(db.logs_changes()), command_(command), key_(key) {}
+
+  // `member` outlives the effect.
+  void Add(std::string_view member) {
+    if (!logs_) return;
+    if (words_.size() == kWordsMax) Log();
+    if (words_.empty()) words_ = {command_, key_.bytes};
+    words_.push_back(member);
+  }
+  void AddCopy(const PackedValue& member) {
+    if (!logs_) return;
+    char digits[kInt64CharsMax];
+    const std::string_view text = member.View(digits);
+    if (copies_.size() + text.size() > kCopiesMax || words_.size() == kWordsMax) Log();
+    if (text.size() > kCopiesMax) return db_.LogEffect({command_, key_.bytes, text});
+    // Never moved, since words refer to it.
+    copies_.reserve(kCopiesMax);
+    copies_ += text;
+    Add(std::string_view(copies_).substr(copies_.size() - text.size()));
+  }
+  void Log() {
+    if (!words_.empty()) db_.LogEffect(words_);
+    words_.clear();
+    copies_.clear();
+  }
+
+ private:
+  static constexpr size_t kWordsMax = 1024;
+  static constexpr size_t kCopiesMax = 16 * 1024;
+
+  Db& db_;
+  const bool logs_;
+  const std::string_view command_;
+  const KeyView key_;
+  std::vector<std::string_view> words_;
+  std::string copies_;
+};
+
+// A change of a table: counts what it grows by, and tells of it.
+class TableChange {
+ public:
+  TableChange(Db& db, KeyView key, Record* record)
+      : db_(db), key_(key), record_(record), before_(record->container()->allocated_bytes()) {}
+  PackedTable& table() { return static_cast<SetContainer*>(record_->container())->table(); }
+  void Done() { db_.ContainerChanged(key_, record_, before_); }
+
+ private:
+  Db& db_;
+  KeyView key_;
+  Record* record_;
+  size_t before_;
+};
+
+bool HasTable(const Record* record) {
+  return record != nullptr && record->encoding() == Encoding::kContainer;
+}
+
+Intset IntsetOf(const Record* record) {
+  return record == nullptr ? Intset() : Intset(record->inline_value().data());
+}
+
+Listpack ListpackOf(const Record* record) {
+  return record == nullptr ? Listpack() : Listpack(record->inline_value().data());
+}
+
+// A draft of the set's next record, as the old one lives.
+Record::Draft Successor(KeyView key, const Record* old) {
+  Record::Draft draft;
+  draft.key = key.bytes;
+  draft.type = Type::kSet;
+  if (old != nullptr) {
+    draft.deadline = old->deadline();
+    draft.pinned = old->pinned();
+  }
+  return draft;
+}
+
+void PutBuilt(Db& db, KeyView key, const Record* old, SetBuilder& set) {
+  Record::Draft draft = Successor(key, old);
+  set.MoveTo(&draft);
+  db.Put(key, draft);
+}
+
+// Publishes what one edit makes of a listpack, written straight to its place.
+void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
+  struct Source {
+    Listpack listpack;
+    const ListpackEdit& edit;
+  };
+  const Source source{ListpackOf(old), edit};
+  Record::Draft draft = Successor(key, old);
+  draft.encoding = Encoding::kListpack;
+  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
+  draft.from = &source;
+  draft.write = [](const void* from, char* out) {
+    const auto* that = static_cast<const Source*>(from);
+    WriteEditedListpack(that->listpack, that->edit, out);
+  };
+  db.Put(key, draft);
+}
+
+struct IntsetSource {
+  Intset intset;
+  int64_t value;   // that is added
+  uint32_t index;  // of what is removed
+};
+
+void PutIntsetWith(Db& db, KeyView key, const Record* old, int64_t value) {
+  const IntsetSource source{IntsetOf(old), value, 0};
+  Record::Draft draft = Successor(key, old);
+  draft.encoding = Encoding::kIntset;
+  draft.written_bytes = IntsetBytesWith(source.intset, value);
+  draft.from = &source;
+  draft.write = [](const void* from, char* out) {
+    const auto* that = static_cast<const IntsetSource*>(from);
+    WriteIntsetWith(that->intset, that->value, out);
+  };
+  db.Put(key, draft);
+}
+
+void PutIntsetWithout(Db& db, KeyView key, const Record* old, uint32_t index) {
+  const IntsetSource source{IntsetOf(old), 0, index};
+  Record::Draft draft = Successor(key, old);
+  draft.encoding = Encoding::kIntset;
+  draft.written_bytes = IntsetBytesWithout(source.intset);
+  draft.from = &source;
+  draft.write = [](const void* from, char* out) {
+    const auto* that = static_cast<const IntsetSource*>(from);
+    WriteIntsetWithout(that->intset, that->index, out);
+  };
+  db.Put(key, draft);
+}
+
+// The one new member of a set that is packed, or not there, if it stays packed: false when it does not.
+bool AddPacked(Db& db, KeyView key, const Record* old, std::string_view member) {
+  const SetLimits limits(db.store().packing);
+  const PackedValue value = PackedValue::Of(member);
+  const bool is_intset = old != nullptr && old->encoding() == Encoding::kIntset;
+  if (value.is_integer && (is_intset || old == nullptr) &&
+      limits.IntsetTakes(IntsetOf(old), value.integer)) {
+    PutIntsetWith(db, key, old, value.integer);
+    return true;
+  }
+  if (is_intset) return false;
+  const Listpack listpack = ListpackOf(old);
+  if (!limits.ListpackTakes(listpack.count(), listpack.bytes(), member.size())) return false;
+  PutEdited(db, key, old, ListpackEdit::Append(listpack, {&value, 1}));
+  return true;
+}
+
+void LogOne(Db& db, std::string_view command, KeyView key, std::string_view member) {
+  if (db.logs_changes()) db.LogEffect({command, key.bytes, member});
+}
+
+void NotifyAdded(Db& db, KeyView key, bool is_new) {
+  if (is_new) db.Notify(KeyEventClass::kNew, "new", key);
+  db.Notify(KeyEventClass::kSet, "sadd", key);
+}
+
+bool AddOne(Db& db, KeyView key, Record* record, std::string_view member) {
+  if (HasTable(record)) {
+    TableChange change(db, key, record);
+    if (!change.table().Insert(member)) return false;
+    LogOne(db, "SADD", key, member);
+    change.Done();
+  } else {
+    if (Members(record).Contains(member)) return false;
+    LogOne(db, "SADD", key, member);
+    if (!AddPacked(db, key, record, member)) {
+      SetBuilder set(db.store().packing);
+      if (record != nullptr) set.Assign(*record);
+      set.Expect(member, 1);
+      set.Add(member);
+      PutBuilt(db, key, record, set);
+    }
+  }
+  ++db.tally().changes;
+  NotifyAdded(db, key, record == nullptr);
+  return true;
+}
+
+// Removes a set whose last member has gone.
+void EraseEmpty(Db& db, KeyView key) {
+  db.Erase(key);
+  db.Notify(KeyEventClass::kGeneric, "del", key);
+}
+
+int64_t RemoveFromTable(Db& db, KeyView key, Record* record,
+                        std::span<const std::string_view> members, bool* empty) {
+  int64_t removed = 0;
+  Effect effect(db, "SREM", key);
+  TableChange change(db, key, record);
+  for (const std::string_view member : members) {
+    if (!change.table().Erase(member)) continue;
+    effect.Add(member);
+    ++removed;
+  }
+  *empty = change.table().size() == 0;
+  if (removed == 0) return 0;
+  effect.Log();
+  change.Done();
+  return removed;
+}
+
+int64_t RemoveFromListpack(Db& db, KeyView key, const Record* record,
+                           std::span<const std::string_view> members, bool* empty) {
+  int64_t removed = 0;
+  ListpackBuffer left;
+  Effect effect(db, "SREM", key);
+  for (const std::string_view member : members) {
+    const Listpack listpack = removed == 0 ? ListpackOf(record) : left.get();
+    const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(member));
+    if (at == listpack.End()) continue;
+    effect.Add(member);
+    ++removed;
+    if (members.size() == 1 && listpack.count() > 1) {
+      effect.Log();
+      PutEdited(db, key, record, ListpackEdit::Erase(listpack, at, 1));
+      return 1;
+    }
+    if (removed == 1) left.Assign(listpack);
+    left.Erase(at, 1);
+  }
+  if (removed == 0) return 0;
+  effect.Log();
+  *empty = left.get().empty();
+  if (*empty) return removed;
+  Record::Draft draft = Successor(key, record);
+  draft.encoding = Encoding::kListpack;
+  draft.value = left.get().view();
+  db.Put(key, draft);
+  return removed;
+}
+
+void PutIntset(Db& db, KeyView key, const Record* old, Intset intset) {
+  Record::Draft draft = Successor(key, old);
+  draft.encoding = Encoding::kIntset;
+  draft.value = intset.view();
+  db.Put(key, draft);
+}
+
+int64_t RemoveFromIntset(Db& db, KeyView key, const Record* record,
+                         std::span<const std::string_view> members, bool* empty) {
+  int64_t removed = 0;
+  IntsetBuffer left;
+  Effect effect(db, "SREM", key);
+  for (const std::string_view member : members) {
+    const Intset intset = removed == 0 ? IntsetOf(record) : left.get();
+    int64_t value;
+    uint32_t index;
+    if (!ParseInt64(member, &value) || !intset.Find(value, &index)) continue;
+    effect.Add(member);
+    ++removed;
+    if (members.size() == 1 && intset.count() > 1) {
+      effect.Log();
+      PutIntsetWithout(db, key, record, index);
+      return 1;
+    }
+    if (removed == 1) left.Assign(intset);
+    left.Remove(value);
+  }
+  if (removed == 0) return 0;
+  effect.Log();
+  *empty = left.get().empty();
+  if (!*empty) PutIntset(db, key, record, left.get());
+  return removed;
+}
+
+int64_t RemoveFrom(Db& db, KeyView key, Record* record, std::span<const std::string_view> members) {
+  bool empty = false;
+  const int64_t removed = HasTable(record) ? RemoveFromTable(db, key, record, members, &empty)
+                          : record->encoding() == Encoding::kListpack
+                              ? RemoveFromListpack(db, key, record, members, &empty)
+                              : RemoveFromIntset(db, key, record, members, &empty);
+  if (removed == 0) return 0;
+  db.Notify(KeyEventClass::kSet, "srem", key);
+  if (empty) EraseEmpty(db, key);
+  return removed;
+}
+
+// Walks over a set and tells for each member whether it is among `count` chosen ones.
+class Selection {
+ public:
+  Selection(Random& random, size_t size, size_t count)
+      : random_(random), left_(size), wanted_(count) {}
+  bool Takes() {
+    if (random_.Below(left_--) >= wanted_) return false;
+    --wanted_;
+    return true;
+  }
+
+ private:
+  Random& random_;
+  size_t left_;
+  size_t wanted_;
+};
+
+using PopVisit = std::function<void(const PackedValue&)>;
+
+// Splits a packed set in those that are popped and those that stay.
+void PopPacked(Db& db, KeyView key, const Record* record, size_t count, const PopVisit& visit) {
+  const Members members(record);
+  Selection selection(db.thread().random(), members.size(), count);
+  IntsetBuffer integers;
+  ListpackBuffer others;
+  const bool is_intset = record->encoding() == Encoding::kIntset;
+  Effect effect(db, "SREM", key);
+  members.ForEach([&](const PackedValue& member) {
+    if (selection.Takes()) {
+      visit(member);
+      effect.AddCopy(member);
+    } else if (is_intset) {
+      integers.Add(member.integer);
+    } else {
+      others.Append(member);
+    }
+    return true;
+  });
+  effect.Log();
+  if (is_intset) return PutIntset(db, key, record, integers.get());
+  Record::Draft draft = Successor(key, record);
+  draft.encoding = Encoding::kListpack;
+  draft.value = others.get().view();
+  db.Put(key, draft);
+}
+
+void PopFromTable(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
+  Effect effect(db, "SREM", key);
+  TableChange change(db, key, record);
+  for (; count != 0; --count) {
+    change.table().TakeRandom(db.thread().random(), [&](const PackedMember& member) {
+      const PackedValue value{false, 0, member.member};
+      visit(value);
+      effect.AddCopy(value);
+    });
+  }
+  effect.Log();
+  change.Done();
+}
+
+// Makes a new set of the few members of a table that stay.
+void PopMost(Db& db, KeyView key, const Record* record, size_t count, const PopVisit& visit) {
+  const Members members(record);
+  Selection selection(db.thread().random(), members.size(), count);
+  SetBuilder left(db.store().packing);
+  Effect effect(db, "SREM", key);
+  members.ForEach([&](const PackedValue& member) {
+    if (selection.Takes()) {
+      visit(member);
+      effect.AddCopy(member);
+    } else {
+      left.Add(member);
+    }
+    return true;
+  });
+  effect.Log();
+  PutBuilt(db, key, record, left);
+}
+
+}  // namespace
+
+size_t SetContainer::allocated_bytes() const {
+  return sizeof(*this) - sizeof(table_) + table_.allocated_bytes();
+}
+
+Container* SetContainer::Copy() const {
+  auto* copy = new SetContainer;
+  table_.ForEach([copy](const PackedMember& member) {
+    copy->table_.Insert(member.member);
+    return true;
+  });
+  return copy;
+}
+
+Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
+  Record* record = db.Find(key, lookup);
+  if (record != nullptr && record->type() != Type::kSet) return Errc::kWrongType;
+  return record;
+}
+
+Members::Members(const Record* record) {
+  if (record == nullptr) return;
+  if (HasTable(record)) {
+    *this = Members(static_cast<const SetContainer*>(record->container())->table());
+  } else if (record->encoding() == Encoding::kIntset) {
+    *this = Members(IntsetOf(record));
+  } else {
+    *this = Members(ListpackOf(record));
+  }
+}
+
+bool Members::Contains(std::string_view member) const {
+  if (form_ == Form::kTable) return table_->Contains(member);
+  if (form_ == Form::kListpack) {
+    return listpack().Find(listpack().Begin(), PackedNeedle(member)) != listpack().End();
+  }
+  int64_t integer;
+  return ParseInt64(member, &integer) && intset().Contains(integer);
+}
+
+bool Members::Contains(const PackedValue& member) const {
+  if (member.is_integer && form_ == Form::kIntset) return intset().Contains(member.integer);
+  char digits[kInt64CharsMax];
+  return Contains(member.View(digits));
+}
+
+Result<int64_t> Add(Db& db, KeyView key, std::span<const std::string_view> members) {
+  DASSERT(!members.empty());
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  Record* record = *found;
+  if (members.size() == 1) return AddOne(db, key, record, members[0]) ? 1 : 0;
+  int64_t added = 0;
+  Effect effect(db, "SADD", key);
+  if (HasTable(record)) {
+    TableChange change(db, key, record);
+    for (const std::string_view member : members) {
+      if (!change.table().Insert(member)) continue;
+      effect.Add(member);
+      ++added;
+    }
+    if (added == 0) return 0;
+    effect.Log();
+    change.Done();
+  } else {
+    SetBuilder set(db.store().packing);
+    if (record != nullptr) set.Assign(*record);
+    set.Expect(members[0], members.size());
+    for (const std::string_view member : members) {
+      if (!set.Add(member)) continue;
+      effect.Add(member);
+      ++added;
+    }
+    if (added == 0) return 0;
+    effect.Log();
+    PutBuilt(db, key, record, set);
+  }
+  db.tally().changes += static_cast<uint32_t>(added);
+  NotifyAdded(db, key, record == nullptr);
+  return added;
+}
+
+Result<int64_t> Remove(Db& db, KeyView key, std::span<const std::string_view> members) {
+  const Result<Record*> found = Find(db, key, Lookup::kWrite);
+  if (!found.ok()) return found.error();
+  if (*found == nullptr) return 0;
+  const int64_t removed = RemoveFrom(db, key, *found, members);
+  db.tally().changes += static_cast<uint32_t>(removed);
+  return removed;
+}
+
+Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member) {
+  Record* source = db.Find(from, Lookup::kWrite);
+  Record* target = db.Find(to, Lookup::kWrite);
+  if (source == nullptr) return false;
+  if (source->type() != Type::kSet || (target != nullptr && target->type() != Type::kSet)) {
+    return Errc::kWrongType;
+  }
+  if (from.bytes == to.bytes) return Members(source).Contains(member);
+  if (RemoveFrom(db, from, source, {&member, 1}) == 0) return false;
+  ++db.tally().changes;
+  AddOne(db, to, target, member);
+  return true;
+}
+
+void Pop(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
+  DASSERT(count != 0);
+  const Members members(record);
+  const size_t size = members.size();
+  db.tally().changes += static_cast<uint32_t>(std::min(count, size));
+  if (count >= size) {
+    members.ForEach([&](const PackedValue& member) {
+      visit(member);
+      return true;
+    });
+    db.Notify(KeyEventClass::kSet, "spop", key);
+    return EraseEmpty(db, key);
+  }
+  // Redis begins a new set when four fifths or more go; so this can be seen.
+  constexpr size_t kMostRatio = 5;
+  if (!HasTable(record)) {
+    PopPacked(db, key, record, count, visit);
+  } else if ((size - count) * kMostRatio > count) {
+    PopFromTable(db, key, record, count, visit);
+  } else {
+    PopMost(db, key, record, count, visit);
+  }
+  db.Notify(KeyEventClass::kSet, "spop", key);
+}
+
+int64_t Store(Db& db, KeyView key, SetBuilder& set, std::string_view event) {
+  const Members members = set.members();
+  const auto size = static_cast<int64_t>(members.size());
+  if (size == 0) {
+    if (db.Erase(key)) {
+      ++db.tally().changes;
+      db.Notify(KeyEventClass::kGeneric, "del", key);
+    }
+    return 0;
+  }
+  const bool was_there = db.Find(key, Lookup::kPeek) != nullptr;
+  if (was_there && db.logs_changes()) db.LogEffect({"DEL", key.bytes});
+  Effect effect(db, "SADD", key);
+  if (db.logs_changes()) {
+    members.ForEach([&](const PackedValue& member) {
+      effect.AddCopy(member);
+      return true;
+    });
+    effect.Log();
+  }
+  PutBuilt(db, key, nullptr, set);
+  ++db.tally().changes;
+  if (!was_there) db.Notify(KeyEventClass::kNew, "new", key);
+  db.Notify(KeyEventClass::kSet, event, key);
+  return size;
+}
+
+}  // namespace alai::sets
