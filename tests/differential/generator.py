@@ -1,4 +1,4 @@
-"""Random sequences of commands: every string, key and connection command with all its options, and
+"""Random sequences of commands: every string, list, key and connection command with all its options, and
 now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
@@ -14,9 +14,10 @@ from typing import Callable
 
 import connection_commands
 import key_commands
+import list_commands
 import short_lives
 import string_commands
-from values import Values
+from values import Exact, Values
 
 WRONG_ARITY = 0.02
 JUNK_ARGUMENT = 0.03
@@ -66,7 +67,10 @@ Item = Command | Probe | Wait
 Producer = Callable[[Values], list[list[bytes]]]
 
 TABLE: list[tuple[float, Producer]] = (
-    string_commands.TABLE + key_commands.TABLE + connection_commands.TABLE
+    string_commands.TABLE
+    + key_commands.TABLE
+    + connection_commands.TABLE
+    + list_commands.TABLE
 )
 
 
@@ -83,7 +87,7 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
         if values.chance() < CONNECTION_SWITCH:
             connection = 1 - connection
         for args in producer(values):
-            sent = _perhaps_wrong(values, args)
+            sent = args if isinstance(args, Exact) else _perhaps_wrong(values, args)
             items.append(Command(connection, tuple(sent)))
             # A key set with a deadline that has passed stays counted until somebody looks.
             if args[0] == b"SET" and len(sent) > 3:
