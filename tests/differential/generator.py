@@ -1,5 +1,7 @@
 """Random sequences of commands: every string, bitmap, HyperLogLog, key and connection command with all
 its options, and now and then something wrong.
+"""Random sequences of commands: every string, list, key and connection command with all its options, and
+now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -15,9 +17,10 @@ from typing import Callable
 import bitmap_commands
 import connection_commands
 import key_commands
+import list_commands
 import short_lives
 import string_commands
-from values import Values
+from values import Exact, Values
 
 WRONG_ARITY = 0.02
 JUNK_ARGUMENT = 0.03
@@ -81,6 +84,7 @@ TABLE: list[tuple[float, Producer]] = (
     + bitmap_commands.TABLE
     + key_commands.TABLE
     + connection_commands.TABLE
+    + list_commands.TABLE
 )
 
 
@@ -97,7 +101,7 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
         if values.chance() < CONNECTION_SWITCH:
             connection = 1 - connection
         for args in producer(values):
-            sent = _perhaps_wrong(values, args)
+            sent = args if isinstance(args, Exact) else _perhaps_wrong(values, args)
             items.append(Command(connection, tuple(sent)))
             # A key set with a deadline that has passed stays counted until somebody looks.
             if args[0] == b"SET" and len(sent) > 3:

@@ -114,6 +114,10 @@ PATTERNS = [
 SIZES_AT_BORDERS = [1, 19, 20, 21, 43, 44, 45, 63, 64, 255, 256, 4095, 4096, 4097, 16383, 16384, 20000]
 
 
+class Exact(list[bytes]):
+    """A request that is sent as it was made up, right or wrong."""
+
+
 class Values:
     """Draws from one random source, so that a seed decides everything."""
 
