@@ -32,17 +32,42 @@ std::span<const CommandSpec> RateCommands();
 std::span<const CommandSpec> ScanCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SlowLogCommands();
+std::span<const CommandSpec> SortedSetAlgebraCommands();
+std::span<const CommandSpec> SortedSetCommands();
+std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    ClientCommands,  ClusterCommands, CommandCommands,  ConfigCommands,      ConnectionCommands,
-    CounterCommands, DebugCommands,   DumpCommands,     ExpiryCommands,      FlushCommands,
-    HashCommands,    InfoCommands,    KeyClassCommands, KeyCommands,         LatencyCommands,
-    MemoryCommands,  MonitorCommands, ObjectCommands,   RateCommands,        ScanCommands,
-    ServerCommands,  SlowLogCommands, StringCommands,   StringRangeCommands,
+    ClientCommands,
+    ClusterCommands,
+    CommandCommands,
+    ConfigCommands,
+    ConnectionCommands,
+    CounterCommands,
+    DebugCommands,
+    DumpCommands,
+    ExpiryCommands,
+    FlushCommands,
+    HashCommands,
+    InfoCommands,
+    KeyClassCommands,
+    KeyCommands,
+    LatencyCommands,
+    MemoryCommands,
+    MonitorCommands,
+    ObjectCommands,
+    RateCommands,
+    ScanCommands,
+    ServerCommands,
+    SlowLogCommands,
+    SortedSetAlgebraCommands,
+    SortedSetCommands,
+    SortedSetRangeCommands,
+    StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

@@ -67,7 +67,7 @@ struct RankRange {
   uint64_t size() const { return end - first; }
 };
 
-class SortedSet : private OrderedTree::Relocation {
+class SortedSet final : private OrderedTree::Relocation {
  public:
   using Cursor = OrderedTree::Cursor;
   using View = OrderedTree::View;
