@@ -36,6 +36,10 @@ inline constexpr std::string_view kOffsetNotBit =
     "ERR bit offset is not an integer or out of range";
 inline constexpr std::string_view kNumKeysNotPositive = "ERR numkeys should be greater than 0";
 inline constexpr std::string_view kCountNotPositive = "ERR count should be greater than 0";
+inline constexpr std::string_view kLimitNegative = "ERR LIMIT can't be negative";
+inline constexpr std::string_view kBoundNotFloat = "ERR min or max is not a float";
+inline constexpr std::string_view kBoundNotLexical = "ERR min or max not valid string range item";
+inline constexpr std::string_view kWeightNotFloat = "ERR weight value is not a float";
 
 // Keys and values.
 inline constexpr std::string_view kWrongType =
@@ -53,6 +57,7 @@ inline constexpr std::string_view kFieldCountMismatch =
 inline constexpr std::string_view kHashNotFloat = "ERR hash value is not a float";
 inline constexpr std::string_view kValueNanOrInfinity = "ERR value is NaN or Infinity";
 inline constexpr std::string_view kNanOrInfinity = "ERR increment would produce NaN or Infinity";
+inline constexpr std::string_view kScoreNan = "ERR resulting score is not a number (NaN)";
 inline constexpr std::string_view kBadPayload = "ERR DUMP payload version or checksum are wrong";
 inline constexpr std::string_view kBadDataFormat = "ERR Bad data format";
 inline constexpr std::string_view kNotHyperLogLog =
@@ -73,6 +78,16 @@ inline constexpr std::string_view kExpireNxWithOthers =
     "ERR NX and XX, GT or LT options at the same time are not compatible";
 inline constexpr std::string_view kExpireGtWithLt =
     "ERR GT and LT options at the same time are not compatible";
+inline constexpr std::string_view kAddNxWithXx =
+    "ERR XX and NX options at the same time are not compatible";
+inline constexpr std::string_view kAddNxWithGtOrLt =
+    "ERR GT, LT, and/or NX options at the same time are not compatible";
+inline constexpr std::string_view kIncrementOfSeveral =
+    "ERR INCR option supports a single increment-element pair";
+inline constexpr std::string_view kLimitOfRanks =
+    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+inline constexpr std::string_view kScoresOfLexical =
+    "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
 
 // Connections and the server's state.
 inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";

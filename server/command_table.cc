@@ -41,21 +41,33 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowLogCommands();
+std::span<const CommandSpec> SortedSetAlgebraCommands();
+std::span<const CommandSpec> SortedSetCommands();
+std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,     ClientCommands,      ClusterCommands,
-    CommandCommands,     ConfigCommands,     ConnectionCommands,  CounterCommands,
-    DebugCommands,       DumpCommands,       ExpiryCommands,      FlushCommands,
-    HashCommands,        HashExpiryCommands, HyperLogLogCommands, InfoCommands,
-    KeyClassCommands,    KeyCommands,        LatencyCommands,     ListCommands,
-    ListMoveCommands,    ListWaitCommands,   MemoryCommands,      MonitorCommands,
-    ObjectCommands,      RateCommands,       ScanCommands,        ServerCommands,
-    SetAlgebraCommands,  SetCommands,        SlowLogCommands,     StringCommands,
-    StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,
+    ClientCommands,      ClusterCommands,
+    CommandCommands,     ConfigCommands,
+    ConnectionCommands,  CounterCommands,
+    DebugCommands,       DumpCommands,
+    ExpiryCommands,      FlushCommands,
+    HashCommands,        HashExpiryCommands,
+    HyperLogLogCommands, InfoCommands,
+    KeyClassCommands,    KeyCommands,
+    LatencyCommands,     ListCommands,
+    ListMoveCommands,    ListWaitCommands,
+    MemoryCommands,      MonitorCommands,
+    ObjectCommands,      RateCommands,
+    ScanCommands,        ServerCommands,
+    SetAlgebraCommands,  SetCommands,
+    SlowLogCommands,     SortedSetAlgebraCommands,
+    SortedSetCommands,   SortedSetRangeCommands,
+    StringCommands,      StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
