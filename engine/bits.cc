@@ -161,14 +161,16 @@ uint64_t Count(std::string_view bytes) {
   uint64_t sums[4] = {};
   const char* next = bytes.data();
   const char* const end = next + bytes.size();
-  for (; end - next >= 32; next += 32) {
-    for (int i = 0; i < 4; ++i) {
-      sums[i] += static_cast<uint64_t>(std::popcount(LoadWord(next + i * 8)));
-    }
+  const auto ones = [](const char* at) {
+    return static_cast<uint64_t>(std::popcount(LoadWord(at)));
+  };
+  for (; end - next >= 64; next += 64) {
+    sums[0] += ones(next) + ones(next + 32);
+    sums[1] += ones(next + 8) + ones(next + 40);
+    sums[2] += ones(next + 16) + ones(next + 48);
+    sums[3] += ones(next + 24) + ones(next + 56);
   }
-  for (; end - next >= 8; next += 8) {
-    sums[0] += static_cast<uint64_t>(std::popcount(LoadWord(next)));
-  }
+  for (; end - next >= 8; next += 8) sums[0] += ones(next);
   for (; next != end; ++next) {
     sums[0] += static_cast<uint64_t>(std::popcount(static_cast<uint8_t>(*next)));
   }
