@@ -47,7 +47,7 @@ struct PackedContents {
 };
 
 // A whole node, as snapshots write it: the entries of a listpack, or one plain text.
-struct PackedNode {
+struct ListNode {
   bool plain = false;
   uint32_t count = 0;
   PackedRun run;
@@ -78,7 +78,7 @@ class PackedCursor {
   }
 
   // The node of the present element, and to the first element of the next.
-  PackedNode node() const { return {place_.leaf->plain, place_.leaf->count, run_}; }
+  ListNode node() const { return {place_.leaf->plain, place_.leaf->count, run_}; }
   bool NextNode() { return StepLeaf(true); }
 
  private:

@@ -223,10 +223,10 @@ void PackedList::Find(std::string_view text, const Search& search,
 void PackedList::Append(Listpack listpack) {
   const PackedRun run = listpack.run();
   const size_t count = listpack.count();
-  Append(PackedNode{false, static_cast<uint32_t>(count), run});
+  Append(ListNode{false, static_cast<uint32_t>(count), run});
 }
 
-void PackedList::Append(const PackedNode& node) {
+void PackedList::Append(const ListNode& node) {
   if (node.count == 0) return;
   if (node.plain) return Push(ListEnd::kBack, node.text());
   const size_t bytes = node.run.bytes();

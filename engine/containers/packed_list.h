@@ -93,7 +93,7 @@ class PackedList {
 
   // Appends what a listpack holds, or a node of another list: as a node where the limits allow.
   void Append(Listpack listpack);
-  void Append(const PackedNode& node);
+  void Append(const ListNode& node);
 
   // The contents as they are now, to be read by any thread until Release(), which the list's own thread
   // calls. Costs nothing; while there are views, the first change of each node copies it.

@@ -5,6 +5,10 @@
 #include "engine/containers/listpack.h"
 #include "engine/types/hash_builder.h"
 #include "engine/types/hashes.h"
+#include "engine/types/lists.h"
+#include "engine/types/set_builder.h"
+#include "engine/types/sets.h"
+#include "engine/types/sorted_sets.h"
 
 namespace alai {
 namespace {
@@ -61,6 +65,104 @@ bool VisitHash(const Record& record, UnixMillis now, CollectionSink& sink) {
   return taken;
 }
 
+bool VisitList(const Record& record, CollectionSink& sink) {
+  bool taken = true;
+  lists::Elements(&record).Walk(ListEnd::kFront, 0, [&](const PackedValue& element) {
+    taken = sink.Element(element);
+    return taken;
+  });
+  return taken;
+}
+
+bool VisitSet(const Record& record, CollectionSink& sink) {
+  bool taken = true;
+  sets::Members(&record).ForEach([&](const PackedValue& member) {
+    taken = sink.Member(member);
+    return taken;
+  });
+  return taken;
+}
+
+// What a set's or list's own builder makes.
+class SetCollection final : public CollectionBuilder {
+ public:
+  explicit SetCollection(const PackingLimits& limits) : set_(limits) {}
+
+  bool Member(const PackedValue& member) override {
+    return set_.Add(member.is_integer ? member : PackedValue::Of(member.text));
+  }
+  bool Finish() override { return set_.size() != 0; }
+  Record::Draft TakeDraft(KeyView key) override {
+    Record::Draft draft;
+    draft.key = key.bytes;
+    draft.type = Type::kSet;
+    set_.MoveTo(&draft);
+    return draft;
+  }
+  uint64_t text_bytes() const override { return set_.added_bytes(); }
+
+ private:
+  sets::SetBuilder set_;
+};
+
+class ListCollection final : public CollectionBuilder {
+ public:
+  explicit ListCollection(const PackingLimits& limits) : list_(limits) {}
+
+  bool Element(const PackedValue& element) override {
+    text_bytes_ += element.length();
+    list_.Add(element);
+    return true;
+  }
+  bool Finish() override { return list_.size() != 0; }
+  Record::Draft TakeDraft(KeyView key) override {
+    Record::Draft draft;
+    draft.key = key.bytes;
+    list_.MoveTo(&draft);
+    return draft;
+  }
+  uint64_t text_bytes() const override { return text_bytes_; }
+
+ private:
+  lists::ListBuilder list_;
+  uint64_t text_bytes_ = 0;
+};
+
+bool VisitSortedSet(const Record& record, CollectionSink& sink) {
+  bool taken = true;
+  sorted_sets::Members(&record).ForEach([&](const PackedValue& member, double score) {
+    taken = taken && sink.Scored(member, score);
+  });
+  return taken;
+}
+
+// Members come in any order, so they are put in order before their form is chosen.
+class SortedSetCollection final : public CollectionBuilder {
+ public:
+  explicit SortedSetCollection(const PackingLimits& limits) : ordered_(limits) {}
+
+  bool Scored(const PackedValue& member, double score) override {
+    char digits[kInt64CharsMax];
+    text_bytes_ += member.length();
+    return set_.Set(member.View(digits), score) == SortedSet::SetOutcome::kAdded;
+  }
+  bool Finish() override { return set_.size() != 0; }
+  Record::Draft TakeDraft(KeyView key) override {
+    sorted_sets::Members(set_).ForEach(
+        [&](const PackedValue& member, double score) { ordered_.Append(member, score); });
+    Record::Draft draft;
+    draft.key = key.bytes;
+    ordered_.MoveTo(&draft);
+    return draft;
+  }
+  uint64_t text_bytes() const override { return text_bytes_; }
+
+ private:
+  SortedSet set_;
+  sorted_sets::Builder ordered_;
+  uint64_t text_bytes_ = 0;
+};
+
 size_t CountHash(const Record& record, UnixMillis now) {
   const hashes::Fields fields(&record, now);
   if (fields.table() == nullptr || fields.table()->deadline_count() == 0) return fields.size();
@@ -78,21 +180,54 @@ size_t CountCollection(const Record& record, UnixMillis now) {
     const bool pairs = record.type() == Type::kHash || record.type() == Type::kSortedSet;
     return pairs ? entries / 2 : entries;
   }
-  return record.type() == Type::kHash ? CountHash(record, now) : 0;
+  switch (record.type()) {
+    case Type::kHash:
+      return CountHash(record, now);
+    case Type::kList:
+      return lists::Elements(&record).size();
+    case Type::kSet:
+      return sets::Members(&record).size();
+    case Type::kSortedSet:
+      return sorted_sets::Members(&record).size();
+    default:
+      return 0;
+  }
 }
 
 bool VisitCollection(const Record& record, UnixMillis now, CollectionSink& sink) {
-  const std::string_view packed = record.inline_value();
-  if (record.encoding() == Encoding::kIntset) return VisitIntset(Intset(packed.data()), sink);
-  if (record.encoding() == Encoding::kListpack) {
-    return VisitListpack(record.type(), Listpack(packed.data()), sink);
+  if (record.encoding() == Encoding::kIntset) {
+    return VisitIntset(Intset(record.inline_value().data()), sink);
   }
-  return record.type() == Type::kHash && VisitHash(record, now, sink);
+  if (record.encoding() == Encoding::kListpack) {
+    return VisitListpack(record.type(), Listpack(record.inline_value().data()), sink);
+  }
+  switch (record.type()) {
+    case Type::kHash:
+      return VisitHash(record, now, sink);
+    case Type::kList:
+      return VisitList(record, sink);
+    case Type::kSet:
+      return VisitSet(record, sink);
+    case Type::kSortedSet:
+      return VisitSortedSet(record, sink);
+    default:
+      return false;
+  }
 }
 
 std::unique_ptr<CollectionBuilder> NewCollectionBuilder(Type type, const PackingLimits& limits) {
-  if (type == Type::kHash) return std::make_unique<hashes::Builder>(limits);
-  return nullptr;
+  switch (type) {
+    case Type::kHash:
+      return std::make_unique<hashes::Builder>(limits);
+    case Type::kList:
+      return std::make_unique<ListCollection>(limits);
+    case Type::kSet:
+      return std::make_unique<SetCollection>(limits);
+    case Type::kSortedSet:
+      return std::make_unique<SortedSetCollection>(limits);
+    default:
+      return nullptr;
+  }
 }
 
 }  // namespace alai

@@ -46,15 +46,17 @@ struct NodeLimits {
   static constexpr uint64_t kCountedNodeBytesMax = 8192;
 };
 
-int64_t NodeSetting(const Db& db) {
-  return db.store().packing.list_size.load(std::memory_order_relaxed);
+int64_t NodeSetting(const PackingLimits& limits) {
+  return limits.list_size.load(std::memory_order_relaxed);
 }
+int64_t NodeSetting(const Db& db) { return NodeSetting(db.store().packing); }
 
-PackedListLimits LimitsOf(const Db& db) {
-  const int64_t depth = db.store().packing.list_depth.load(std::memory_order_relaxed);
-  return {static_cast<int32_t>(std::clamp<int64_t>(NodeSetting(db), INT32_MIN, INT32_MAX)),
+PackedListLimits LimitsOf(const PackingLimits& limits) {
+  const int64_t depth = limits.list_depth.load(std::memory_order_relaxed);
+  return {static_cast<int32_t>(std::clamp<int64_t>(NodeSetting(limits), INT32_MIN, INT32_MAX)),
           static_cast<uint32_t>(std::clamp<int64_t>(depth, 0, INT32_MAX))};
 }
+PackedListLimits LimitsOf(const Db& db) { return LimitsOf(db.store().packing); }
 
 bool HasContainer(const Record* record) {
   return record != nullptr && record->encoding() == Encoding::kContainer;
@@ -122,7 +124,7 @@ class ContainerChange {
     if (container_.quicklist() || bytes > kRecordBytesAgain) return;
     PackedCursor cursor(list().contents());
     cursor.Seek(0);
-    const PackedNode node = cursor.node();
+    const ListNode node = cursor.node();
     PutEntries(db_, key_, Type::kList, db_.Find(key_, Lookup::kPeek), node.run, node.count);
   }
 
@@ -299,6 +301,37 @@ Container* ListContainer::Copy() const {
     copy->list_.Append(cursor.node());
   }
   return copy;
+}
+
+void ListBuilder::Add(const PackedValue& element) {
+  const PackedValue value = element.is_integer ? element : PackedValue::Of(element.text);
+  ++size_;
+  entry_bytes_ += PackedEntry(value).bytes();
+  if (container_ == nullptr && kListpackBytesMin + entry_bytes_ <= kRecordBytesMax &&
+      !NodeLimits(NodeSetting(limits_)).Exceeded(kListpackBytesMin + entry_bytes_, size_)) {
+    return listpack_.Append(value);
+  }
+  if (container_ == nullptr) {
+    container_ = std::make_unique<ListContainer>(LimitsOf(limits_));
+    container_->list().Append(listpack_.get());
+    listpack_.Release();
+  }
+  char digits[kInt64CharsMax];
+  container_->list().Push(ListEnd::kBack, value.View(digits));
+}
+
+void ListBuilder::MoveTo(Record::Draft* draft) {
+  draft->type = Type::kList;
+  if (container_ == nullptr) {
+    draft->encoding = Encoding::kListpack;
+    draft->value = listpack_.get().view();
+    return;
+  }
+  container_->set_quicklist(
+      NodeLimits(NodeSetting(limits_)).Exceeded(kListpackBytesMin + entry_bytes_, size_));
+  draft->encoding = Encoding::kContainer;
+  draft->container = container_.release();
+  draft->read_under_lock = true;
 }
 
 Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {

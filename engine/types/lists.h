@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -74,6 +75,27 @@ class Elements {
  private:
   Listpack listpack_;
   const PackedList* list_ = nullptr;
+};
+
+// Makes a list of elements that come from elsewhere, in the form in which pushing them would keep it.
+class ListBuilder {
+ public:
+  // The limits are looked at while it builds.
+  explicit ListBuilder(const PackingLimits& limits) : limits_(limits) {}
+
+  // At the end.
+  void Add(const PackedValue& element);
+  uint64_t size() const { return size_; }
+  // Gives the value to a draft, which refers to the builder until the record is made. The builder is not to
+  // be used any more.
+  void MoveTo(Record::Draft* draft);
+
+ private:
+  const PackingLimits& limits_;
+  ListpackBuffer listpack_;
+  std::unique_ptr<ListContainer> container_;  // once it is too long for a record
+  uint64_t size_ = 0;
+  uint64_t entry_bytes_ = 0;
 };
 
 // Adds elements at an end one after the other, to a list that is made if missing; gives its length.

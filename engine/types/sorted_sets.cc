@@ -372,9 +372,9 @@ void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::strin
   if (all) EraseEmpty(db, key);
 }
 
-Builder::Builder(const Db& db)
-    : entries_max_(db.store().packing.sorted_set_entries.load(std::memory_order_relaxed)),
-      value_bytes_max_(db.store().packing.sorted_set_value_bytes.load(std::memory_order_relaxed)) {}
+Builder::Builder(const PackingLimits& limits)
+    : entries_max_(limits.sorted_set_entries.load(std::memory_order_relaxed)),
+      value_bytes_max_(limits.sorted_set_value_bytes.load(std::memory_order_relaxed)) {}
 
 void Builder::Append(const PackedValue& member, double score) {
   const size_t length = member.length();
@@ -400,6 +400,18 @@ void Builder::Append(const PackedValue& member, double score) {
 void Builder::MoveToContainer() {
   container_.reset(NewContainer(packed_.get()));
   packed_.Release();
+}
+
+void Builder::MoveTo(Record::Draft* draft) {
+  draft->type = Type::kSortedSet;
+  if (container_ == nullptr) {
+    draft->encoding = Encoding::kListpack;
+    draft->value = packed_.get().view();
+    return;
+  }
+  draft->encoding = Encoding::kContainer;
+  draft->container = container_.release();
+  draft->read_under_lock = true;
 }
 
 void Builder::Store(Db& db, KeyView key, std::string_view event) {

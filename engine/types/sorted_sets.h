@@ -21,6 +21,7 @@
 #include "engine/containers/listpack.h"
 #include "engine/db.h"
 #include "engine/key_view.h"
+#include "engine/packing_limits.h"
 #include "engine/record.h"
 #include "engine/types/sorted_set_members.h"
 
@@ -87,13 +88,16 @@ Result<uint64_t> Pop(Db& db, KeyView key, End end, uint64_t count, Visit visit) 
 // A sorted set in the making, filled in order; what the STORE commands put in the place of a key.
 class Builder {
  public:
-  explicit Builder(const Db& db);
+  explicit Builder(const PackingLimits& limits);
 
   // Copies the member. It comes behind those that have been appended.
   void Append(const PackedValue& member, double score);
   uint64_t size() const { return size_; }
   uint64_t member_bytes() const { return member_bytes_; }
 
+  // Gives the value to a draft, which refers to the builder until the record is made. The builder is not to
+  // be used any more.
+  void MoveTo(Record::Draft* draft);
   // Replaces what the key holds; without members the key is removed.
   void Store(Db& db, KeyView key, std::string_view event);
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/store.h"
 #include "engine/types/sorted_set_source.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
@@ -105,7 +106,7 @@ void Store(Call& call, Operation operation, std::string_view event) {
   Request request;
   if (!TakeRequest(call, operation, Form::kStore, &request)) return;
   const Combination combination(operation, request.aggregate, request.operands);
-  sorted_sets::Builder builder(call.db());
+  sorted_sets::Builder builder(call.db().store().packing);
   for (const ScoredMember& each : combination.members()) {
     builder.Append({.text = each.member}, each.score);
   }

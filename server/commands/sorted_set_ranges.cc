@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/base/number.h"
+#include "engine/store.h"
 #include "engine/types/sorted_sets.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
@@ -167,7 +168,7 @@ void ReplyRange(Call& call, const Members& members, RankRange ranks, bool revers
 }
 
 void StoreRange(Call& call, KeyView key, const Members& members, RankRange ranks) {
-  sorted_sets::Builder builder(call.db());
+  sorted_sets::Builder builder(call.db().store().packing);
   members.ForEach(ranks, false,
                   [&](const PackedValue& member, double score) { builder.Append(member, score); });
   if (RefusedAsLarge(call, key, builder.member_bytes())) return;

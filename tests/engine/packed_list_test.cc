@@ -75,7 +75,7 @@ void CheckNodes(const PackedList& list, const PackedListLimits& limits) {
   uint64_t nodes = 0;
   uint64_t elements = 0;
   for (bool more = cursor.Seek(0); more; more = cursor.NextNode()) {
-    const PackedNode node = cursor.node();
+    const ListNode node = cursor.node();
     ++nodes;
     elements += node.count;
     const size_t bytes_max = limits.node < 0 ? 4096ul << (-limits.node - 1) : 8192;
@@ -450,7 +450,7 @@ TEST_CASE("a packed list takes whole listpacks and nodes of another list") {
     PackedCursor cursor(list.contents());
     std::vector<std::string> listpacks;
     for (bool more = cursor.Seek(0); more; more = cursor.NextNode()) {
-      const PackedNode node = cursor.node();
+      const ListNode node = cursor.node();
       copy.Append(node);
       if (node.plain) continue;
       std::string written(node.run.bytes() + kListpackBytesMin, '\0');

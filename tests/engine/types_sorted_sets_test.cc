@@ -414,7 +414,7 @@ TEST_CASE_METHOD(SortedSetFixture,
   const uint64_t size = GENERATE(5, 1000);
   for (int round = 0; round < 2; ++round) {
     With("out", [&](Db& db, KeyView key) {
-      sorted_sets::Builder builder(db);
+      sorted_sets::Builder builder(db.store().packing);
       for (uint64_t i = 0; i < size; ++i) {
         builder.Append(PackedValue::Of(std::to_string(i)), static_cast<double>(i) + round);
       }
@@ -428,7 +428,7 @@ TEST_CASE_METHOD(SortedSetFixture,
   }
   CHECK(replica.words_max <= 130);
   With("out", [&](Db& db, KeyView key) {
-    sorted_sets::Builder(db).Store(db, key, "zunionstore");
+    sorted_sets::Builder(db.store().packing).Store(db, key, "zunionstore");
     return true;
   });
   CHECK(Find("out") == nullptr);
