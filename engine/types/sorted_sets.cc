@@ -77,6 +77,12 @@ Record::Draft Successor(KeyView key, const Record* old) {
   return draft;
 }
 
+Record* Put(Db& db, KeyView key, const Record::Draft& draft) {
+  const Db::PutOutcome outcome = db.Put(key, draft);
+  if (!outcome.replaced) db.Notify(KeyEventClass::kNew, "new", key);
+  return outcome.record;
+}
+
 // Publishes what one edit makes of a listpack, written straight to its place.
 void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
   struct Source {
@@ -91,13 +97,13 @@ void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit)
     const auto* that = static_cast<const Source*>(from);
     WriteEditedListpack(that->listpack, that->edit, out);
   };
-  db.Put(key, draft);
+  Put(db, key, draft);
 }
 
 void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
   Record::Draft draft = Successor(key, old);
   draft.value = listpack.view();
-  db.Put(key, draft);
+  Put(db, key, draft);
 }
 
 Record* PutContainer(Db& db, KeyView key, const Record* old, SortedSetContainer* container) {
@@ -105,7 +111,7 @@ Record* PutContainer(Db& db, KeyView key, const Record* old, SortedSetContainer*
   draft.encoding = Encoding::kContainer;
   draft.container = container;
   draft.read_under_lock = true;
-  return db.Put(key, draft).record;
+  return Put(db, key, draft);
 }
 
 SortedSetContainer* NewContainer(Listpack listpack) {

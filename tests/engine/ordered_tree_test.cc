@@ -23,7 +23,7 @@ using Entry = std::pair<double, std::string>;
 using Model = std::set<Entry>;
 
 // Notes the leaf of each member, as the index of a sorted set does.
-class Leaves : public OrderedTree::Relocation {
+class Leaves final : public OrderedTree::Relocation {
  public:
   void Relocated(const TreeNode& leaf, uint32_t first, uint32_t end, uint32_t from,
                  uint32_t to) override {
