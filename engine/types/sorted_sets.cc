@@ -77,6 +77,12 @@ Record::Draft Successor(KeyView key, const Record* old) {
   return draft;
 }
 
+Record* Put(Db& db, KeyView key, const Record::Draft& draft) {
+  const Db::PutOutcome outcome = db.Put(key, draft);
+  if (!outcome.replaced) db.Notify(KeyEventClass::kNew, "new", key);
+  return outcome.record;
+}
+
 // Publishes what one edit makes of a listpack, written straight to its place.
 void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
   struct Source {
@@ -91,13 +97,13 @@ void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit)
     const auto* that = static_cast<const Source*>(from);
     WriteEditedListpack(that->listpack, that->edit, out);
   };
-  db.Put(key, draft);
+  Put(db, key, draft);
 }
 
 void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
   Record::Draft draft = Successor(key, old);
   draft.value = listpack.view();
-  db.Put(key, draft);
+  Put(db, key, draft);
 }
 
 Record* PutContainer(Db& db, KeyView key, const Record* old, SortedSetContainer* container) {
@@ -105,7 +111,7 @@ Record* PutContainer(Db& db, KeyView key, const Record* old, SortedSetContainer*
   draft.encoding = Encoding::kContainer;
   draft.container = container;
   draft.read_under_lock = true;
-  return db.Put(key, draft).record;
+  return Put(db, key, draft);
 }
 
 SortedSetContainer* NewContainer(Listpack listpack) {
@@ -177,35 +183,52 @@ void Count(const std::optional<double>& old, AddOutcome* outcome) {
   ++(old.has_value() ? outcome->updated : outcome->added);
 }
 
-// The rest of an addition, to a set that is a container. kNanOrInfinity as for Add().
-Errc AddToContainer(Db& db, KeyView key, Record* record, const AddOptions& options,
-                    std::span<const ScoredMember> pairs, AddOutcome* outcome) {
-  const int64_t before = outcome->added + outcome->updated;
-  ContainerChange change(db, key, record);
-  Effect effect(db, "ZADD", key);
+// Adds to a large set, logging each change before it is made. kNanOrInfinity as for Add().
+Errc AddToSet(SortedSet& set, const AddOptions& options, std::span<const ScoredMember> pairs,
+              Effect& effect, AddOutcome* outcome) {
   if (options.none()) {
     for (const ScoredMember& pair : pairs) effect.Add(pair.score, pair.member);
     effect.Log();
     for (const ScoredMember& pair : pairs) {
-      const SortedSet::SetOutcome set = change.set().Set(pair.member, pair.score);
-      if (set == SortedSet::SetOutcome::kAdded) ++outcome->added;
-      if (set == SortedSet::SetOutcome::kChanged) ++outcome->updated;
+      const SortedSet::SetOutcome done = set.Set(pair.member, pair.score);
+      if (done == SortedSet::SetOutcome::kAdded) ++outcome->added;
+      if (done == SortedSet::SetOutcome::kChanged) ++outcome->updated;
     }
-  } else {
-    for (const ScoredMember& pair : pairs) {
-      const std::optional<double> old = change.set().Score(pair.member);
-      const Decision decision = Decide(options, old, pair.score);
-      if (std::isnan(decision.score)) return Errc::kNanOrInfinity;
-      if (decision.passes) outcome->score = decision.score;
-      if (!decision.changes) continue;
-      effect.Add(decision.score, pair.member);
-      effect.Log();
-      change.set().Set(pair.member, decision.score);
-      Count(old, outcome);
-    }
+    return Errc::kOk;
   }
-  if (outcome->added + outcome->updated != before) change.Done();
+  for (const ScoredMember& pair : pairs) {
+    const std::optional<double> old = set.Score(pair.member);
+    const Decision decision = Decide(options, old, pair.score);
+    if (std::isnan(decision.score)) return Errc::kNanOrInfinity;
+    if (decision.passes) outcome->score = decision.score;
+    if (!decision.changes) continue;
+    effect.Add(decision.score, pair.member);
+    effect.Log();
+    set.Set(pair.member, decision.score);
+    Count(old, outcome);
+  }
   return Errc::kOk;
+}
+
+Errc AddToContainer(Db& db, KeyView key, Record* record, const AddOptions& options,
+                    std::span<const ScoredMember> pairs, AddOutcome* outcome) {
+  ContainerChange change(db, key, record);
+  Effect effect(db, "ZADD", key);
+  const Errc error = AddToSet(change.set(), options, pairs, effect, outcome);
+  if (outcome->added + outcome->updated != 0) change.Done();
+  return error;
+}
+
+// Adds to a set that is a listpack, or is not there, and becomes a container by that.
+void AddBeyondPacked(Db& db, KeyView key, const AddOptions& options,
+                     std::span<const ScoredMember> pairs, AddOutcome* outcome) {
+  const Record* old = db.Find(key, Lookup::kPeek);
+  SortedSetContainer* container = NewContainer(ListpackOf(old));
+  Effect effect(db, "ZADD", key);
+  [[maybe_unused]] const Errc error = AddToSet(container->set(), options, pairs, effect, outcome);
+  // The first pair is new.
+  DASSERT(error == Errc::kOk);
+  PutContainer(db, key, old, container);
 }
 
 // Adds to a set that is a listpack, or is not there, as long as it may stay one: gives how many of the
@@ -290,19 +313,15 @@ Result<AddOutcome> Add(Db& db, KeyView key, const AddOptions& options,
   if (!found.ok()) return found.error();
   Record* record = *found;
   AddOutcome outcome;
-  size_t done = 0;
-  if (!HasContainer(record)) {
+  if (HasContainer(record)) {
+    const Errc error = AddToContainer(db, key, record, options, pairs, &outcome);
+    if (error != Errc::kOk) return error;
+  } else {
     const Result<size_t> packed = AddPacked(db, key, record, options, pairs, &outcome);
     if (!packed.ok()) return packed.error();
-    done = *packed;
-    if (done < pairs.size()) {
-      const Record* old = db.Find(key, Lookup::kPeek);
-      record = PutContainer(db, key, old, NewContainer(ListpackOf(old)));
+    if (*packed < pairs.size()) {
+      AddBeyondPacked(db, key, options, pairs.subspan(*packed), &outcome);
     }
-  }
-  if (done < pairs.size()) {
-    const Errc error = AddToContainer(db, key, record, options, pairs.subspan(done), &outcome);
-    if (error != Errc::kOk) return error;
   }
   if (outcome.added + outcome.updated != 0) {
     db.tally().changes += static_cast<uint32_t>(outcome.added + outcome.updated);
