@@ -109,6 +109,8 @@ void SPop(Call& call) {
     reply.Null();
   }
   if (count == 0) return;
+  // Redis reads a set that is popped as a whole like SUNION, which counts.
+  if (counted && count == size) ++call.db().tally().hits;
   sets::Pop(call.db(), key, *found, count,
             [&reply](const PackedValue& member) { WriteValue(reply, member); });
 }

@@ -74,6 +74,17 @@ def _same_members(ours: Any, stock: Any) -> bool:
     return type(ours) is type(stock) and isinstance(ours, list) and sorted(ours) == sorted(stock)
 
 
+def _same_pairs(ours: Any, stock: Any) -> bool:
+    if type(ours) is not type(stock) or not isinstance(ours, list):
+        return False
+    pairs = [list(r) if isinstance(r, Map) else list(zip(r[::2], r[1::2])) for r in (ours, stock)]
+    return len(ours) == len(stock) and sorted(pairs[0]) == sorted(pairs[1])
+
+
+def _same_encoding(ours: Any, stock: Any) -> bool:
+    return (ours, stock) == (b"listpack", b"hashtable")
+
+
 def _same_scan(ours: Any, stock: Any) -> bool:
     if not (isinstance(ours, list) and isinstance(stock, list) and len(ours) == len(stock) == 2):
         return False
@@ -123,6 +134,18 @@ ROWS = (
         "OBJECT REFCOUNT",
         _both_positive,
         "which small integers are shared between keys is each server's own",
+    ),
+    _row(
+        "HKEYS, HVALS, HRANDFIELD, SMEMBERS, SINTER, SUNION, SDIFF, SPOP, SRANDMEMBER",
+        _same_members,
+        "the order of members is each server's own; those drawn are all there are",
+    ),
+    _row("HGETALL", _same_pairs, "the order of fields is each server's own"),
+    _row("HSCAN, SSCAN", _same_scan, "the order of members is each server's own"),
+    _row(
+        "OBJECT ENCODING, ENCODING",
+        _same_encoding,
+        "small sets of anything but integers are packed since Redis 7.2",
     ),
     _row("KEYS", _same_members, "the order of keys is each server's own"),
     _row("SCAN", _same_scan, "the order of keys is each server's own; a key may come twice"),

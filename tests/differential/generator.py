@@ -2,6 +2,8 @@
 its options, and now and then something wrong.
 """Random sequences of commands: every string, list, key and connection command with all its options, and
 now and then something wrong.
+"""Random sequences of commands: every string, hash, set, key and connection command with all its options,
+and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -15,6 +17,7 @@ from random import Random
 from typing import Callable
 
 import bitmap_commands
+import collection_commands
 import connection_commands
 import key_commands
 import list_commands
@@ -44,6 +47,7 @@ TAKE_LIVES = {
 }
 # A cursor other than 0 means something else to each server. Of the others, bitmap_commands.py says what
 # differs from Redis 7.0.
+# A cursor other than 0 means something else to each server, and so does a count of what is drawn.
 NEVER_MUTATED = {
     b"CLIENT",
     b"HELLO",
@@ -54,6 +58,13 @@ NEVER_MUTATED = {
     b"PFADD",
     b"PFMERGE",
 }
+    b"HSCAN",
+    b"SSCAN",
+    b"HRANDFIELD",
+    b"SRANDMEMBER",
+    b"SPOP",
+# These put a value under their second key.
+GIVE_NAMES = {b"SMOVE", b"COPY", b"RENAME"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + collection_commands.TABLE
 )
 
 
@@ -129,16 +141,20 @@ def short_life_episode(seed: int, number: int) -> list[Item]:
 def _perhaps_wrong(values: Values, args: list[bytes]) -> list[bytes]:
     chance = values.chance()
     name = args[0]
-    if chance < WRONG_ARITY + JUNK_ARGUMENT + UNKNOWN_COMMAND and name not in NEVER_MUTATED:
+    # DUMP takes only strings yet, so collections stay under their own keys.
+    collection = any(arg in collection_commands.KEYS for arg in args)
+    spared = NEVER_MUTATED | GIVE_NAMES if collection else NEVER_MUTATED
+    if chance < WRONG_ARITY + JUNK_ARGUMENT + UNKNOWN_COMMAND and name not in spared:
         args = list(args)
         junk = values.junk(short_lives=name not in TAKE_LIVES)
+        first = 2 if collection else 1
         if chance < WRONG_ARITY:
-            if values.chance() < 0.6 and len(args) > 1:
-                del args[values.random.randrange(1, len(args))]
+            if values.chance() < 0.6 and len(args) > first:
+                del args[values.random.randrange(first, len(args))]
             else:
-                args.insert(values.random.randint(1, len(args)), junk)
-        elif chance < WRONG_ARITY + JUNK_ARGUMENT and len(args) > 1:
-            args[values.random.randrange(1, len(args))] = junk
+                args.insert(values.random.randint(first, len(args)), junk)
+        elif chance < WRONG_ARITY + JUNK_ARGUMENT and len(args) > first:
+            args[values.random.randrange(first, len(args))] = junk
         else:
             args[0] = values.choice(
                 (b"NOSUCH", b"", b"get ", b"x" * 200, b"SETT\r\n", b"\xff\x00", b"g'et")

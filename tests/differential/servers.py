@@ -27,6 +27,8 @@ DATABASES = 16
 CHECKED_PAYLOAD_BYTES_MAX = 2000
 # Statistics whose counts depend on how often a full SCAN had to call.
 UNCOUNTED = ("scan", "info", "config|resetstat")
+# What Side.state() asks about each key.
+STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "PTTL", "PEXPIRETIME", "ENCODING")
 OPTIONS = ["--enable-debug-command", "yes"]
 
 
@@ -96,6 +98,8 @@ class Side:
                 for request in (
                     [b"TYPE", key],
                     [b"GET", key],
+                    [b"HGETALL", key],
+                    [b"SMEMBERS", key],
                     [b"PTTL", key],
                     [b"PEXPIRETIME", key],
                     [b"OBJECT", b"ENCODING", key],
@@ -103,8 +107,8 @@ class Side:
             ]
             replies = self.ask([*requests, [b"DBSIZE"]])
             for i, key in enumerate(keys):
-                names = ("TYPE", "GET", "PTTL", "PEXPIRETIME", "ENCODING")
-                found[index, key] = dict(zip(names, replies[5 * i : 5 * i + 5]))
+                count = len(STATE_NAMES)
+                found[index, key] = dict(zip(STATE_NAMES, replies[count * i : count * (i + 1)]))
             found[index, b"(database)"] = {"DBSIZE": replies[-1]}
         return found
 
@@ -256,6 +260,8 @@ class Pair:
             for side in self.sides:
                 side.ask([[b"SELECT", b"%d" % index]])
             for key in self.stock.ask([[b"KEYS", b"*"]])[0]:
+                if self.stock.ask([[b"TYPE", key]])[0].text != b"string":
+                    continue  # only those can be dumped yet
                 dumps = [side.ask([[b"DUMP", key]])[0] for side in self.sides]
                 reads = [_misread(side, dumps) for side in self.sides]
                 if any(reads):
