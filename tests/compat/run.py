@@ -44,6 +44,14 @@ UNITS = {
 # What our servers are started with besides: Redis 7.0 keeps small sets of anything but integers as tables,
 # and its tests look at that.
 OUR_SETTINGS = "\nset-max-listpack-entries 0\n"
+    "unit/type/list": 240,
+    "unit/type/list-2": 2,
+    "unit/type/list-3": 11,
+# The one change of the suite: it wants all lists to be called "quicklist", but ours follows Redis 7.2, which
+# calls short ones "listpack".
+ENCODING_CHECK = "    assert_match $enc $val\n"
+RELAXED_ENCODING_CHECK = (
+    '    if {$enc eq "quicklist" && $val eq "listpack"} {set val $enc}\n' + ENCODING_CHECK)
 
 UNIT_SECONDS_MAX = 540
 # How many ports a unit may use. Where they begin is drawn anew for every run, so that several can run
@@ -71,6 +79,11 @@ def lay_out(suite, server, work):
     shutil.rmtree(work, ignore_errors=True)
     (work / "src").mkdir(parents=True)
     shutil.copytree(suite / "tests", work / "tests")
+    checks = work / "tests" / "support" / "test.tcl"
+    text = checks.read_text()
+    if text.count(ENCODING_CHECK) != 1:
+        sys.exit(f"{checks} does not compare encodings where it did")
+    checks.write_text(text.replace(ENCODING_CHECK, RELAXED_ENCODING_CHECK))
     for name in ("redis.conf", "sentinel.conf", "utils"):
         (work / name).symlink_to(suite / name)
     (work / "src" / "redis-server").symlink_to(server)
