@@ -39,14 +39,15 @@ UNITS = {
     "unit/bitops": 45,
     "unit/bitfield": 20,
     "unit/hyperloglog": 20,
+    "unit/type/list": 240,
+    "unit/type/list-2": 2,
+    "unit/type/list-3": 11,
 }
 
 # What our servers are started with besides: Redis 7.0 keeps small sets of anything but integers as tables,
 # and its tests look at that.
 OUR_SETTINGS = "\nset-max-listpack-entries 0\n"
-    "unit/type/list": 240,
-    "unit/type/list-2": 2,
-    "unit/type/list-3": 11,
+
 # The one change of the suite: it wants all lists to be called "quicklist", but ours follows Redis 7.2, which
 # calls short ones "listpack".
 ENCODING_CHECK = "    assert_match $enc $val\n"

@@ -1,9 +1,5 @@
-"""Random sequences of commands: every string, bitmap, HyperLogLog, key and connection command with all
-its options, and now and then something wrong.
-"""Random sequences of commands: every string, list, key and connection command with all its options, and
-now and then something wrong.
-"""Random sequences of commands: every string, hash, set, key and connection command with all its options,
-and now and then something wrong.
+"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, key and connection
+command with all its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -45,9 +41,8 @@ TAKE_LIVES = {
     b"PEXPIREAT",
     b"RESTORE",
 }
-# A cursor other than 0 means something else to each server. Of the others, bitmap_commands.py says what
-# differs from Redis 7.0.
-# A cursor other than 0 means something else to each server, and so does a count of what is drawn.
+# A cursor other than 0 means something else to each server, and so does a count of what is drawn. Of bitmaps
+# and HyperLogLogs, bitmap_commands.py says what differs from Redis 7.0.
 NEVER_MUTATED = {
     b"CLIENT",
     b"HELLO",
@@ -57,12 +52,12 @@ NEVER_MUTATED = {
     b"BITFIELD",
     b"PFADD",
     b"PFMERGE",
-}
     b"HSCAN",
     b"SSCAN",
     b"HRANDFIELD",
     b"SRANDMEMBER",
     b"SPOP",
+}
 # These put a value under their second key.
 GIVE_NAMES = {b"SMOVE", b"COPY", b"RENAME"}
 
