@@ -33,8 +33,7 @@ int64_t PayloadOf(const Record::Draft& draft) {
 Record* Record::Create(const Draft& draft) {
   const bool inline_value = IsInline(draft.encoding);
   const size_t value_size =
-      !inline_value ? 0
-                    : draft.value.size() + draft.value_tail.size() + draft.written_bytes;
+      !inline_value ? 0 : draft.value.size() + draft.value_tail.size() + draft.written_bytes;
   uint8_t layout = 0;
   if (draft.key.size() > UINT8_MAX) layout |= kLongKey;
   if (value_size > UINT8_MAX) layout |= kLongValue;

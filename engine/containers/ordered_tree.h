@@ -31,8 +31,8 @@
 #include <string_view>
 
 #include "engine/containers/node_heap.h"
-#include "engine/containers/word_stack.h"
 #include "engine/containers/tree_node.h"
+#include "engine/containers/word_stack.h"
 
 namespace alai {
 
