@@ -9,16 +9,16 @@ namespace alai {
 
 namespace {
 
-static_assert(offsetof(NodeBlock, kind) == sizeof(NodeBlock*));
+static_assert(offsetof(NodeBlock, kind) == kPointerBytes);
 
 NodeBlock* NextOf(const NodeBlock* block) {
   NodeBlock* next;
-  std::memcpy(&next, block, sizeof next);
+  std::memcpy(&next, block, kPointerBytes);
   return next;
 }
 
 void SetNext(NodeBlock* block, NodeBlock* next) {
-  std::memcpy(static_cast<void*>(block), &next, sizeof next);
+  std::memcpy(static_cast<void*>(block), &next, kPointerBytes);
 }
 
 }  // namespace

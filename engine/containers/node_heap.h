@@ -22,6 +22,8 @@
 
 namespace alai {
 
+constexpr size_t kPointerBytes = sizeof(void*);
+
 struct NodeBlock {
   static constexpr uint8_t kOutsideKind = UINT8_MAX;
 

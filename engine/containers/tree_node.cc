@@ -26,7 +26,8 @@ constexpr double DistanceMax(uint32_t width) { return width == 2 ? UINT16_MAX : 
 template <class T>
 T Load(const char* from) {
   T value;
-  std::memcpy(&value, from, sizeof value);
+  std::memcpy(&value, from,
+              sizeof value);  // NOLINT(bugprone-sizeof-expression): T may be a pointer
   return value;
 }
 

@@ -68,11 +68,11 @@ struct TreeKey {
     return outside != nullptr ? UINT8_MAX : static_cast<uint8_t>(member.size());
   }
   uint32_t stored_bytes() const {
-    return outside != nullptr ? sizeof outside : static_cast<uint32_t>(member.size());
+    return outside != nullptr ? kPointerBytes : static_cast<uint32_t>(member.size());
   }
   void CopyTo(char* out) const {
     if (outside != nullptr) {
-      std::memcpy(out, &outside, sizeof outside);
+      std::memcpy(out, &outside, kPointerBytes);
     } else {
       member.copy(out, member.size());
     }
@@ -157,14 +157,14 @@ class TreeNode : public NodeBlock {
 
   static Packing PackingOf(std::span<const Piece> pieces);
   static uint32_t StoredBytes(uint8_t length) {
-    return length == UINT8_MAX ? sizeof(LongMember*) : length;
+    return length == UINT8_MAX ? kPointerBytes : length;
   }
 
   void Fill(std::span<const Piece> pieces);
   const char* Raw() const { return reinterpret_cast<const char*>(this); }
   const char* scores() const {
     return reinterpret_cast<const char*>(this + 1) +
-           (is_leaf() ? 0 : child_count() * (sizeof(TreeNode*) + sizeof(uint64_t)));
+           (is_leaf() ? 0 : child_count() * (kPointerBytes + sizeof(uint64_t)));
   }
   char* scores() { return const_cast<char*>(std::as_const(*this).scores()); }
   const uint8_t* lengths() const {
