@@ -15,7 +15,9 @@ struct StreamId {
   uint64_t ms = 0;
   uint64_t seq = 0;
 
-  friend auto operator<=>(const StreamId&, const StreamId&) = default;
+  // clang-tidy 14 takes the operator's own comparison with 0 for one with a pointer.
+  friend auto operator<=>(const StreamId&,
+                          const StreamId&) = default;  // NOLINT(modernize-use-nullptr)
 
   static constexpr StreamId Min() { return {0, 0}; }
   static constexpr StreamId Max() { return {UINT64_MAX, UINT64_MAX}; }

@@ -362,7 +362,7 @@ TEST_CASE("a scan meets whoever is there throughout, however the set changes") {
 TEST_CASE("a random member is any of them") {
   Random random(5);
   SortedSet set;
-  for (int i = 0; i < 200; ++i) set.Set(std::to_string(i), i / 50);
+  for (int i = 0; i < 200; ++i) set.Set(std::to_string(i), std::floor(i / 50.0));
   std::map<std::string, int> times;
   for (int i = 0; i < 20'000; ++i) ++times[std::string(set.At(random).member())];
   CHECK(times.size() == 200);

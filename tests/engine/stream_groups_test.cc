@@ -314,8 +314,9 @@ std::string Walk(Reader& reader, std::string_view consumer, const AutoClaim::Opt
   for (;;) {
     const AutoClaim::Step step = walk.Next();
     const std::string id = std::to_string(walk.id().ms);
-    if (step == AutoClaim::Step::kDone) return steps + "next " + id;
-    steps += (step == AutoClaim::Step::kClaimed ? "+" : "-") + id + " ";
+    if (step == AutoClaim::Step::kDone) return steps.append("next ").append(id);
+    steps += step == AutoClaim::Step::kClaimed ? "+" : "-";
+    steps.append(id).append(" ");
   }
 }
 

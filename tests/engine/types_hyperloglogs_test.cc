@@ -27,7 +27,7 @@ class SketchFixture : public TypesFixture {
     Db d = db();
     return hyperloglogs::Merge(d, keys, limits);
   }
-  void Fill(const std::string& key, std::vector<std::string_view> elements) {
+  void Fill(const std::string& key, const std::vector<std::string_view>& elements) {
     REQUIRE(Add(key, elements).ok());
   }
   // Many elements, so that it is dense.

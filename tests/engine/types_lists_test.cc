@@ -69,7 +69,7 @@ class Model {
 
  private:
   static std::string Take(std::deque<std::string>& list, bool front) {
-    const std::string text = front ? list.front() : list.back();
+    std::string text = front ? list.front() : list.back();
     front ? list.pop_front() : list.pop_back();
     return text;
   }
