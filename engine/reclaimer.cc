@@ -49,6 +49,7 @@ void Reclaimer::Unregister(StoreThread* thread) {
   std::erase(threads_, thread);
   expired_by_gone_ += thread->expired.Get();
   evicted_by_gone_ += thread->evicted.Get();
+  expired_parts_by_gone_ += thread->expired_parts.Get();
   orphaned_bytes_ += thread->retired_bytes();
   for (RetiredBatch& batch : thread->waiting_) orphans_.push_back(std::move(batch));
   delete thread;
@@ -72,6 +73,13 @@ uint64_t Reclaimer::evicted() const {
   std::lock_guard guard(mutex_);
   uint64_t sum = evicted_by_gone_;
   for (const StoreThread* thread : threads_) sum += thread->evicted.Get();
+  return sum;
+}
+
+uint64_t Reclaimer::expired_parts() const {
+  std::lock_guard guard(mutex_);
+  uint64_t sum = expired_parts_by_gone_;
+  for (const StoreThread* thread : threads_) sum += thread->expired_parts.Get();
   return sum;
 }
 

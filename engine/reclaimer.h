@@ -62,6 +62,7 @@ class Reclaimer {
   uint64_t retired_bytes() const;
   uint64_t expired() const;
   uint64_t evicted() const;
+  uint64_t expired_parts() const;
   // In batches that are closed; a part of retired_bytes(), to be had without a lock.
   uint64_t waiting_bytes() const { return closed_bytes_.load(std::memory_order_relaxed); }
 
@@ -106,6 +107,7 @@ class Reclaimer {
   uint64_t orphaned_bytes_ = 0;
   uint64_t expired_by_gone_ = 0;
   uint64_t evicted_by_gone_ = 0;
+  uint64_t expired_parts_by_gone_ = 0;
 };
 
 }  // namespace alai

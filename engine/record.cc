@@ -12,9 +12,8 @@ namespace {
 constexpr bool kShareDeadlineWord = ALAI_TSAN == 0;
 constexpr uint64_t kDeadline6Mask = (uint64_t{1} << 48) - 1;
 
-bool IsInline(Encoding encoding) {
-  return encoding != Encoding::kInt && encoding != Encoding::kBlob &&
-         encoding != Encoding::kContainer;
+size_t SourceBytes(const Record::Draft& draft) {
+  return draft.source == nullptr ? 0 : draft.source->bytes;
 }
 
 int64_t PayloadOf(const Record::Draft& draft) {
@@ -33,7 +32,7 @@ int64_t PayloadOf(const Record::Draft& draft) {
 Record* Record::Create(const Draft& draft) {
   const bool inline_value = IsInline(draft.encoding);
   const size_t value_size =
-      !inline_value ? 0 : draft.value.size() + draft.value_tail.size() + draft.written_bytes;
+      !inline_value ? 0 : SourceBytes(draft) + draft.value.size() + draft.value_tail.size();
   uint8_t layout = 0;
   if (draft.key.size() > UINT8_MAX) layout |= kLongKey;
   if (value_size > UINT8_MAX) layout |= kLongValue;
@@ -81,7 +80,7 @@ Record* Record::Create(const Draft& draft) {
     if (!draft.value_tail.empty()) {
       std::memcpy(at + draft.value.size(), draft.value_tail.data(), draft.value_tail.size());
     }
-    if (draft.write != nullptr) draft.write(draft.from, at);
+    if (draft.source != nullptr) draft.source->write(*draft.source, at);
   }
   return record;
 }
@@ -119,8 +118,13 @@ Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned) const {
 
 Container* Record::DestroyButContainer() {
   Container* last = nullptr;
-  if (encoding() == Encoding::kBlob) blob()->Release();
-  if (encoding() == Encoding::kContainer && container()->Release()) last = container();
+  if (IsOutside(encoding())) [[unlikely]] {
+    if (encoding() == Encoding::kBlob) {
+      blob()->Release();
+    } else if (container()->Release()) {
+      last = container();
+    }
+  }
   Free(this, block_size());
   return last;
 }
@@ -160,9 +164,10 @@ size_t Record::block_size() const {
 
 size_t Record::allocated_bytes() const {
   const size_t block = UsableSize(block_size());
-  if (encoding() == Encoding::kBlob) return block + blob()->allocated_bytes();
-  if (encoding() == Encoding::kContainer) return block + container()->allocated_bytes();
-  return block;
+  if (!IsOutside(encoding())) [[likely]]
+    return block;
+  return block + (encoding() == Encoding::kBlob ? blob()->allocated_bytes()
+                                                : container()->allocated_bytes());
 }
 
 size_t Record::owned_bytes() const {

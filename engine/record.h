@@ -43,20 +43,31 @@ enum class Type : uint8_t {
 
 // How a value is stored; OBJECT ENCODING's names come from this.
 enum class Encoding : uint8_t {
-  kInt,       // string: 64-bit integer in the payload
-  kEmbedded,  // string: in the record
-  kRaw,   // string: in the record, but reported as "raw" because it was built by APPEND or SETRANGE
-  kBlob,  // string: payload points to a Blob
-  kListpack,   // collection: a listpack in the record
-  kIntset,     // set: an intset in the record
-  kContainer,  // collection: payload points to a Container
+  // In the record.
+  kEmbedded,  // string
+  kRaw,       // string, but reported as "raw" because it was built by APPEND or SETRANGE
+  kListpack,  // collection: a listpack
+  kIntset,    // set: an intset
+  // In the payload.
+  kInt,  // string: 64-bit integer
+  // Outside, where the payload points to.
+  kBlob,       // string: a Blob
+  kContainer,  // collection: a Container
 };
+
+constexpr bool IsInline(Encoding encoding) { return encoding < Encoding::kInt; }
+constexpr bool IsOutside(Encoding encoding) { return encoding >= Encoding::kBlob; }
 
 // Strings up to this many bytes live inside their record.
 constexpr size_t kInlineValueBytesMax = 4096;
 
 class Record {
  public:
+  // A value that is made where it will lie, which spares a packed one a copy.
+  struct Source {
+    size_t bytes;
+    void (*write)(const Source& self, char* out);
+  };
   // What a new record should hold. Exactly one of `value`, `integer`, `blob`, `container` counts, by
   // `encoding`.
   struct Draft {
@@ -66,12 +77,8 @@ class Record {
     UnixMillis deadline = kNoDeadline;
     std::string_view value = {};
     std::string_view value_tail =
-        {};  // appended to `value`, which spares APPEND a temporary string
-    // Instead of these two: `written_bytes` that write(from, out) puts in their place, which spares a
-    // packed value a copy.
-    void (*write)(const void* from, char* out) = nullptr;
-    const void* from = nullptr;
-    size_t written_bytes = 0;
+        {};                          // appended to `value`, which spares APPEND a temporary string
+    const Source* source = nullptr;  // instead of these two: writes the value to its place
     int64_t integer = 0;
     Blob* blob = nullptr;            // the record takes this reference over
     Container* container = nullptr;  // and this one

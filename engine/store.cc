@@ -109,6 +109,7 @@ void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
   for (size_t i = 0; i < ready.size(); ++i) {
     const StoreThread::ReadyKey next = std::move(ready[i]);
     const KeyView key = MakeKey(next.key);
+    ASSERT(held.Contains(ShardIndex(key.hash)));
     Db db(*this, thread, tally, next.db, Access::kLocked, now);
     shards_[ShardIndex(key.hash)].waiters.Serve(db, key, held);
   }

@@ -196,6 +196,8 @@ class Store {
   uint64_t UsedBytes() const;
   // Keys removed because their time had come, since the start or the last reset.
   uint64_t ExpiredKeys() const { return reclaimer_.expired(); }
+  // Fields of hashes removed because their time had come, since the start.
+  uint64_t ExpiredFields() const { return reclaimer_.expired_parts(); }
   // Keys removed because memory was short.
   uint64_t EvictedKeys() const { return reclaimer_.evicted(); }
 

@@ -39,6 +39,15 @@ class HeldShards {
   ~HeldShards() = default;
 };
 
+class OneShard final : public HeldShards {
+ public:
+  explicit OneShard(uint32_t shard) : shard_(shard) {}
+  bool Contains(uint32_t shard) const override { return shard == shard_; }
+
+ private:
+  const uint32_t shard_;
+};
+
 class Waiter {
  public:
   enum class Readiness : uint8_t {

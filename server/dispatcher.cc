@@ -29,15 +29,6 @@ constexpr int kReadManyTries = 8;
 // The wall clock is read again after a command that took longer.
 constexpr int64_t kClockStaleNanos = 100'000;
 
-class OneShard final : public HeldShards {
- public:
-  explicit OneShard(uint32_t shard) : shard_(shard) {}
-  bool Contains(uint32_t shard) const override { return shard == shard_; }
-
- private:
-  const uint32_t shard_;
-};
-
 void PauseProcessor() {
 #if defined(__x86_64__)
   _mm_pause();

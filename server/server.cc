@@ -251,7 +251,7 @@ std::string Server::Apply(ApplyHook hook) {
 }
 
 void Server::ResetStats() {
-  stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys());
+  stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys(), store_->ExpiredFields());
   store_->eviction().ResetExceeded();
   store_->ResetClassFigures();
 }

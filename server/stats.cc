@@ -157,7 +157,8 @@ std::map<std::string, uint64_t> Stats::Errors() const {
   return sum;
 }
 
-void Stats::Reset(uint64_t expired_keys, uint64_t evicted_keys) {
+void Stats::Reset(uint64_t expired_keys, uint64_t evicted_keys, uint64_t expired_fields) {
+  expired_fields_at_reset_.store(expired_fields, std::memory_order_relaxed);
   expired_keys_at_reset_.store(expired_keys, std::memory_order_relaxed);
   evicted_keys_at_reset_.store(evicted_keys, std::memory_order_relaxed);
   era_.fetch_add(1, std::memory_order_release);

@@ -183,13 +183,16 @@ class Stats {
   // Replies by error code.
   std::map<std::string, uint64_t> Errors() const;
 
-  // Clears everything that CONFIG RESETSTAT clears. What the store counts, Store::ExpiredKeys() and
-  // EvictedKeys(), goes on. The worker that runs CONFIG RESETSTAT then calls its own BeginTurn().
-  void Reset(uint64_t expired_keys, uint64_t evicted_keys = 0);
+  // Clears everything that CONFIG RESETSTAT clears. What the store counts, Store::ExpiredKeys(),
+  // EvictedKeys() and ExpiredFields(), goes on. The worker that runs CONFIG RESETSTAT then calls its own BeginTurn().
+  void Reset(uint64_t expired_keys, uint64_t evicted_keys = 0, uint64_t expired_fields = 0);
   uint64_t expired_keys_at_reset() const {
     return expired_keys_at_reset_.load(std::memory_order_relaxed);
   }
 
+  uint64_t expired_fields_at_reset() const {
+    return expired_fields_at_reset_.load(std::memory_order_relaxed);
+  }
   uint64_t evicted_keys_at_reset() const {
     return evicted_keys_at_reset_.load(std::memory_order_relaxed);
   }
@@ -223,6 +226,7 @@ class Stats {
   const size_t commands_;
   std::atomic<uint32_t> era_{0};
   std::atomic<uint64_t> expired_keys_at_reset_{0};
+  std::atomic<uint64_t> expired_fields_at_reset_{0};
   std::atomic<uint64_t> evicted_keys_at_reset_{0};
   std::vector<std::unique_ptr<WorkerStats>> workers_;
   mutable std::mutex rates_mutex_;

@@ -9,6 +9,7 @@
 #include "engine/store.h"
 #include "engine/types/keys.h"
 #include "engine/types/packed_record.h"
+#include "engine/types/table_change.h"
 
 namespace alai::hashes {
 namespace {
@@ -25,11 +26,7 @@ bool HasTable(const Record* record) {
 Record* MoveToTable(Db& db, KeyView key, const Record* old) {
   auto* container = new HashContainer;
   FillTable(ListpackOf(old), &container->table());
-  Record::Draft draft = SuccessorDraft(key, Type::kHash, old);
-  draft.encoding = Encoding::kContainer;
-  draft.container = container;
-  draft.read_under_lock = true;
-  return db.Put(key, draft).record;
+  return PutContainer(db, key, Type::kHash, old, container);
 }
 
 // Whether a hash may be a listpack after these texts, fields and values in turn, have been set.
@@ -55,29 +52,6 @@ std::optional<PackedMember> FindLive(const PackedTable& table, std::string_view 
   if (member.has_value() && member->deadline <= now) member.reset();
   return member;
 }
-
-// A change of a table: counts what it grows by, and tells of it.
-class TableChange {
- public:
-  TableChange(Db& db, KeyView key, Record* record)
-      : db_(db),
-        key_(key),
-        record_(record),
-        before_(record->container()->allocated_bytes()),
-        earliest_(table().EarliestDeadline()) {}
-  PackedTable& table() { return TableOf(*record_); }
-  void Done() {
-    if (table().EarliestDeadline() < earliest_) db_.PartsChanged(key_);
-    db_.ContainerChanged(key_, record_, before_);
-  }
-
- private:
-  Db& db_;
-  KeyView key_;
-  Record* record_;
-  size_t before_;
-  UnixMillis earliest_;
-};
 
 // The value of a field, as `digits` or the hash has it; nullopt when it is not there.
 std::optional<std::string_view> ValueOf(const Record* record, std::string_view field,
@@ -106,7 +80,7 @@ void SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::st
     }
     record = MoveToTable(db, key, record);
   }
-  TableChange change(db, key, record);
+  TableChange change(db, key, record, TableOf(*record));
   change.table().Upsert(field, value);
   change.Done();
   ++db.tally().changes;
@@ -121,7 +95,7 @@ void SetIncremented(Db& db, KeyView key, Record* record, std::string_view field,
   effect.Add(value);
   effect.Log();
   if (HasTable(record) && FindLive(TableOf(*record), field, db.now()).has_value()) {
-    TableChange change(db, key, record);
+    TableChange change(db, key, record, TableOf(*record));
     change.table().SetValue(field, value);
     change.Done();
     ++db.tally().changes;
@@ -142,7 +116,7 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
   }
   if (erased == 0) return 0;
   effect.Log();
-  TableChange change(db, key, record);
+  TableChange change(db, key, record, TableOf(*record));
   erased = 0;
   for (const std::string_view field : fields) {
     if (change.table().Erase(field)) ++erased;
@@ -267,7 +241,7 @@ Result<int64_t> Set(Db& db, KeyView key, std::span<const std::string_view> pairs
     added = 0;
   }
   if (!HasTable(record)) record = MoveToTable(db, key, record);
-  TableChange change(db, key, record);
+  TableChange change(db, key, record, TableOf(*record));
   for (size_t i = 0; i < pairs.size(); i += 2) {
     const PackedTable::Upserted upserted = change.table().Upsert(pairs[i], pairs[i + 1]);
     if (upserted.added || upserted.old_deadline <= db.now()) ++added;
@@ -426,7 +400,7 @@ Errc ExpireFields(Db& db, KeyView key, UnixMillis deadline, uint8_t conditions,
       tell(FieldChange::kRefused);
     } else {
       if (!HasTable(record)) record = MoveToTable(db, key, record);
-      TableChange change(db, key, record);
+      TableChange change(db, key, record, TableOf(*record));
       if (over) {
         change.table().Erase(field);
         gone.erased.push_back(field);
@@ -465,7 +439,7 @@ Errc PersistFields(Db& db, KeyView key, std::span<const std::string_view> fields
   }
   if (gone.changed.empty()) return Errc::kOk;
   LogFields(db, {"HPERSIST", key.bytes}, gone.changed, true);
-  TableChange(db, key, *found).Done();
+  TableChange(db, key, *found, TableOf(**found)).Done();
   Announce(db, key, gone, "hpersist", false);
   return Errc::kOk;
 }
@@ -493,7 +467,7 @@ Result<bool> SetFields(Db& db, KeyView key, std::span<const std::string_view> pa
   Effect effect(db, "HSET", key);
   for (const std::string_view text : pairs) effect.Add(text);
   effect.Log();
-  TableChange change(db, key, record);
+  TableChange change(db, key, record, TableOf(*record));
   for (size_t i = 0; i < pairs.size(); i += 2) {
     UnixMillis deadline = options.deadline;
     if (options.keep_deadlines) {

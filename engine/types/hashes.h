@@ -8,7 +8,7 @@
 //
 // Threads     As for Db. What is marked "read" works with optimistic access as well, the others need the
 //             key's shard locked.
-// Invariants  Each change appends its effect to the change log before it is made, and tells the key
+// Invariants  Each change appends its effect to the change log before anybody can see it, and tells the key
 //             events after. Effects are values, not increments. A hash without fields does not exist.
 #pragma once
 

@@ -82,11 +82,7 @@ uint64_t ListpackBytes(const PackedList& list) {
 Record* MoveToContainer(Db& db, KeyView key, const Record* old) {
   auto* container = new ListContainer(LimitsOf(db));
   container->list().Append(ListpackOf(old));
-  Record::Draft draft = SuccessorDraft(key, Type::kList, old);
-  draft.encoding = Encoding::kContainer;
-  draft.container = container;
-  draft.read_under_lock = true;
-  return db.Put(key, draft).record;
+  return PutContainer(db, key, Type::kList, old, container);
 }
 
 // A change of a container: counts what it grows by, and tells of it.
@@ -172,7 +168,6 @@ void Add(Db& db, KeyView key, Record* record, ListEnd end,
          std::span<const std::string_view> texts) {
   uint64_t text_bytes = 0;
   for (const std::string_view text : texts) text_bytes += text.size();
-  const bool is_new = record == nullptr;
   if (HasContainer(record) || !AddPacked(db, key, record, end, texts, text_bytes)) {
     if (!HasContainer(record)) record = MoveToContainer(db, key, record);
     ContainerChange change(db, key, record);
@@ -180,7 +175,6 @@ void Add(Db& db, KeyView key, Record* record, ListEnd end,
     for (const std::string_view text : texts) change.list().Push(end, text);
     change.Done();
   }
-  if (is_new) db.Notify(KeyEventClass::kNew, "new", key);
   db.Notify(KeyEventClass::kList, end == ListEnd::kFront ? "lpush" : "rpush", key);
 }
 

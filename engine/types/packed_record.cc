@@ -18,42 +18,59 @@ Record::Draft SuccessorDraft(KeyView key, Type type, const Record* old) {
   return draft;
 }
 
+Record* PutCollection(Db& db, KeyView key, const Record::Draft& draft) {
+  const Db::PutOutcome outcome = db.Put(key, draft);
+  if (!outcome.replaced) db.Notify(KeyEventClass::kNew, "new", key);
+  return outcome.record;
+}
+
+Record* PutContainer(Db& db, KeyView key, Type type, const Record* old, Container* container) {
+  Record::Draft draft = SuccessorDraft(key, type, old);
+  draft.encoding = Encoding::kContainer;
+  draft.container = container;
+  draft.read_under_lock = true;
+  return PutCollection(db, key, draft);
+}
+
 void PutEdited(Db& db, KeyView key, Type type, const Record* old, const ListpackEdit& edit) {
-  struct Source {
-    Listpack listpack;
+  struct Edited : Record::Source {
+    Listpack old;
     const ListpackEdit& edit;
   };
-  const Source source{ListpackOf(old), edit};
+  const Listpack listpack = ListpackOf(old);
+  const Edited edited{{EditedListpackBytes(listpack, edit),
+                       [](const Record::Source& self, char* out) {
+                         const auto& that = static_cast<const Edited&>(self);
+                         WriteEditedListpack(that.old, that.edit, out);
+                       }},
+                      listpack,
+                      edit};
   Record::Draft draft = SuccessorDraft(key, type, old);
-  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const Source*>(from);
-    WriteEditedListpack(that->listpack, that->edit, out);
-  };
-  db.Put(key, draft);
+  draft.source = &edited;
+  PutCollection(db, key, draft);
 }
 
 void PutListpack(Db& db, KeyView key, Type type, const Record* old, Listpack listpack) {
   Record::Draft draft = SuccessorDraft(key, type, old);
   draft.value = listpack.view();
-  db.Put(key, draft);
+  PutCollection(db, key, draft);
 }
 
 void PutEntries(Db& db, KeyView key, Type type, const Record* old, PackedRun run, size_t count) {
-  struct Source {
+  struct Entries : Record::Source {
     PackedRun run;
     size_t count;
   };
-  const Source source{run, count};
+  const Entries entries{{run.bytes() + kListpackBytesMin,
+                         [](const Record::Source& self, char* out) {
+                           const auto& that = static_cast<const Entries&>(self);
+                           WriteListpack(that.run, that.count, out);
+                         }},
+                        run,
+                        count};
   Record::Draft draft = SuccessorDraft(key, type, old);
-  draft.written_bytes = run.bytes() + kListpackBytesMin;
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const Source*>(from);
-    WriteListpack(that->run, that->count, out);
-  };
-  db.Put(key, draft);
+  draft.source = &entries;
+  PutCollection(db, key, draft);
 }
 
 void EraseEmpty(Db& db, KeyView key) {

@@ -40,6 +40,10 @@ Listpack ListpackOf(const Record* record);
 // A draft of a key's next packed record, which lives as long as the old one, if there is one.
 Record::Draft SuccessorDraft(KeyView key, Type type, const Record* old);
 
+// Publishes a draft, and tells when that makes the key.
+Record* PutCollection(Db& db, KeyView key, const Record::Draft& draft);
+// The same of a container, which the record takes over.
+Record* PutContainer(Db& db, KeyView key, Type type, const Record* old, Container* container);
 // Publish a listpack: what one edit makes of the old record's, written straight to its place; a copy of one;
 // some entries.
 void PutEdited(Db& db, KeyView key, Type type, const Record* old, const ListpackEdit& edit);

@@ -6,16 +6,18 @@
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
 #include "engine/store.h"
+#include "engine/types/packed_record.h"
 #include "engine/types/set_builder.h"
+#include "engine/types/table_change.h"
 
 namespace alai::sets {
 namespace {
 
 // An effect on as many members as there are, logged in portions.
-class Effect {
+class PortionedEffect {
  public:
   // `command` and `key` outlive the effect.
-  Effect(Db& db, std::string_view command, KeyView key)
+  PortionedEffect(Db& db, std::string_view command, KeyView key)
       : db_(db), logs_(db.logs_changes()), command_(command), key_(key) {}
 
   // `member` outlives the effect.
@@ -54,20 +56,9 @@ class Effect {
   std::string copies_;
 };
 
-// A change of a table: counts what it grows by, and tells of it.
-class TableChange {
- public:
-  TableChange(Db& db, KeyView key, Record* record)
-      : db_(db), key_(key), record_(record), before_(record->container()->allocated_bytes()) {}
-  PackedTable& table() { return static_cast<SetContainer*>(record_->container())->table(); }
-  void Done() { db_.ContainerChanged(key_, record_, before_); }
-
- private:
-  Db& db_;
-  KeyView key_;
-  Record* record_;
-  size_t before_;
-};
+PackedTable& TableOf(Record& record) {
+  return static_cast<SetContainer*>(record.container())->table();
+}
 
 bool HasTable(const Record* record) {
   return record != nullptr && record->encoding() == Encoding::kContainer;
@@ -77,76 +68,50 @@ Intset IntsetOf(const Record* record) {
   return record == nullptr ? Intset() : Intset(record->inline_value().data());
 }
 
-Listpack ListpackOf(const Record* record) {
-  return record == nullptr ? Listpack() : Listpack(record->inline_value().data());
-}
-
-// A draft of the set's next record, as the old one lives.
-Record::Draft Successor(KeyView key, const Record* old) {
-  Record::Draft draft;
-  draft.key = key.bytes;
-  draft.type = Type::kSet;
-  if (old != nullptr) {
-    draft.deadline = old->deadline();
-    draft.pinned = old->pinned();
-  }
-  return draft;
-}
-
 void PutBuilt(Db& db, KeyView key, const Record* old, SetBuilder& set) {
-  Record::Draft draft = Successor(key, old);
+  Record::Draft draft = SuccessorDraft(key, Type::kSet, old);
   set.MoveTo(&draft);
-  db.Put(key, draft);
+  PutCollection(db, key, draft);
 }
 
-// Publishes what one edit makes of a listpack, written straight to its place.
-void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
-  struct Source {
-    Listpack listpack;
-    const ListpackEdit& edit;
-  };
-  const Source source{ListpackOf(old), edit};
-  Record::Draft draft = Successor(key, old);
-  draft.encoding = Encoding::kListpack;
-  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const Source*>(from);
-    WriteEditedListpack(that->listpack, that->edit, out);
-  };
-  db.Put(key, draft);
+// Publishes an intset that is written straight to its place.
+void PutIntset(Db& db, KeyView key, const Record* old, const Record::Source& source) {
+  Record::Draft draft = SuccessorDraft(key, Type::kSet, old);
+  draft.encoding = Encoding::kIntset;
+  draft.source = &source;
+  PutCollection(db, key, draft);
 }
-
-struct IntsetSource {
-  Intset intset;
-  int64_t value;   // that is added
-  uint32_t index;  // of what is removed
-};
 
 void PutIntsetWith(Db& db, KeyView key, const Record* old, int64_t value) {
-  const IntsetSource source{IntsetOf(old), value, 0};
-  Record::Draft draft = Successor(key, old);
-  draft.encoding = Encoding::kIntset;
-  draft.written_bytes = IntsetBytesWith(source.intset, value);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const IntsetSource*>(from);
-    WriteIntsetWith(that->intset, that->value, out);
+  struct With : Record::Source {
+    Intset old;
+    int64_t value;
   };
-  db.Put(key, draft);
+  const Intset intset = IntsetOf(old);
+  const With with{{IntsetBytesWith(intset, value),
+                   [](const Record::Source& self, char* out) {
+                     const auto& that = static_cast<const With&>(self);
+                     WriteIntsetWith(that.old, that.value, out);
+                   }},
+                  intset,
+                  value};
+  PutIntset(db, key, old, with);
 }
 
 void PutIntsetWithout(Db& db, KeyView key, const Record* old, uint32_t index) {
-  const IntsetSource source{IntsetOf(old), 0, index};
-  Record::Draft draft = Successor(key, old);
-  draft.encoding = Encoding::kIntset;
-  draft.written_bytes = IntsetBytesWithout(source.intset);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const IntsetSource*>(from);
-    WriteIntsetWithout(that->intset, that->index, out);
+  struct Without : Record::Source {
+    Intset old;
+    uint32_t index;
   };
-  db.Put(key, draft);
+  const Intset intset = IntsetOf(old);
+  const Without without{{IntsetBytesWithout(intset),
+                         [](const Record::Source& self, char* out) {
+                           const auto& that = static_cast<const Without&>(self);
+                           WriteIntsetWithout(that.old, that.index, out);
+                         }},
+                        intset,
+                        index};
+  PutIntset(db, key, old, without);
 }
 
 // The one new member of a set that is packed, or not there, if it stays packed: false when it does not.
@@ -162,7 +127,7 @@ bool AddPacked(Db& db, KeyView key, const Record* old, std::string_view member) 
   if (is_intset) return false;
   const Listpack listpack = ListpackOf(old);
   if (!limits.ListpackTakes(listpack.count(), listpack.bytes(), member.size())) return false;
-  PutEdited(db, key, old, ListpackEdit::Append(listpack, {&value, 1}));
+  PutEdited(db, key, Type::kSet, old, ListpackEdit::Append(listpack, {&value, 1}));
   return true;
 }
 
@@ -170,14 +135,9 @@ void LogOne(Db& db, std::string_view command, KeyView key, std::string_view memb
   if (db.logs_changes()) db.LogEffect({command, key.bytes, member});
 }
 
-void NotifyAdded(Db& db, KeyView key, bool is_new) {
-  if (is_new) db.Notify(KeyEventClass::kNew, "new", key);
-  db.Notify(KeyEventClass::kSet, "sadd", key);
-}
-
 bool AddOne(Db& db, KeyView key, Record* record, std::string_view member) {
   if (HasTable(record)) {
-    TableChange change(db, key, record);
+    TableChange change(db, key, record, TableOf(*record));
     if (!change.table().Insert(member)) return false;
     LogOne(db, "SADD", key, member);
     change.Done();
@@ -193,21 +153,15 @@ bool AddOne(Db& db, KeyView key, Record* record, std::string_view member) {
     }
   }
   ++db.tally().changes;
-  NotifyAdded(db, key, record == nullptr);
+  db.Notify(KeyEventClass::kSet, "sadd", key);
   return true;
-}
-
-// Removes a set whose last member has gone.
-void EraseEmpty(Db& db, KeyView key) {
-  db.Erase(key);
-  db.Notify(KeyEventClass::kGeneric, "del", key);
 }
 
 int64_t RemoveFromTable(Db& db, KeyView key, Record* record,
                         std::span<const std::string_view> members, bool* empty) {
   int64_t removed = 0;
-  Effect effect(db, "SREM", key);
-  TableChange change(db, key, record);
+  PortionedEffect effect(db, "SREM", key);
+  TableChange change(db, key, record, TableOf(*record));
   for (const std::string_view member : members) {
     if (!change.table().Erase(member)) continue;
     effect.Add(member);
@@ -224,7 +178,7 @@ int64_t RemoveFromListpack(Db& db, KeyView key, const Record* record,
                            std::span<const std::string_view> members, bool* empty) {
   int64_t removed = 0;
   ListpackBuffer left;
-  Effect effect(db, "SREM", key);
+  PortionedEffect effect(db, "SREM", key);
   for (const std::string_view member : members) {
     const Listpack listpack = removed == 0 ? ListpackOf(record) : left.get();
     const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(member));
@@ -233,7 +187,7 @@ int64_t RemoveFromListpack(Db& db, KeyView key, const Record* record,
     ++removed;
     if (members.size() == 1 && listpack.count() > 1) {
       effect.Log();
-      PutEdited(db, key, record, ListpackEdit::Erase(listpack, at, 1));
+      PutEdited(db, key, Type::kSet, record, ListpackEdit::Erase(listpack, at, 1));
       return 1;
     }
     if (removed == 1) left.Assign(listpack);
@@ -243,25 +197,25 @@ int64_t RemoveFromListpack(Db& db, KeyView key, const Record* record,
   effect.Log();
   *empty = left.get().empty();
   if (*empty) return removed;
-  Record::Draft draft = Successor(key, record);
+  Record::Draft draft = SuccessorDraft(key, Type::kSet, record);
   draft.encoding = Encoding::kListpack;
   draft.value = left.get().view();
-  db.Put(key, draft);
+  PutCollection(db, key, draft);
   return removed;
 }
 
 void PutIntset(Db& db, KeyView key, const Record* old, Intset intset) {
-  Record::Draft draft = Successor(key, old);
+  Record::Draft draft = SuccessorDraft(key, Type::kSet, old);
   draft.encoding = Encoding::kIntset;
   draft.value = intset.view();
-  db.Put(key, draft);
+  PutCollection(db, key, draft);
 }
 
 int64_t RemoveFromIntset(Db& db, KeyView key, const Record* record,
                          std::span<const std::string_view> members, bool* empty) {
   int64_t removed = 0;
   IntsetBuffer left;
-  Effect effect(db, "SREM", key);
+  PortionedEffect effect(db, "SREM", key);
   for (const std::string_view member : members) {
     const Intset intset = removed == 0 ? IntsetOf(record) : left.get();
     int64_t value;
@@ -322,7 +276,7 @@ void PopPacked(Db& db, KeyView key, const Record* record, size_t count, const Po
   IntsetBuffer integers;
   ListpackBuffer others;
   const bool is_intset = record->encoding() == Encoding::kIntset;
-  Effect effect(db, "SREM", key);
+  PortionedEffect effect(db, "SREM", key);
   members.ForEach([&](const PackedValue& member) {
     if (selection.Takes()) {
       visit(member);
@@ -336,15 +290,15 @@ void PopPacked(Db& db, KeyView key, const Record* record, size_t count, const Po
   });
   effect.Log();
   if (is_intset) return PutIntset(db, key, record, integers.get());
-  Record::Draft draft = Successor(key, record);
+  Record::Draft draft = SuccessorDraft(key, Type::kSet, record);
   draft.encoding = Encoding::kListpack;
   draft.value = others.get().view();
-  db.Put(key, draft);
+  PutCollection(db, key, draft);
 }
 
 void PopFromTable(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
-  Effect effect(db, "SREM", key);
-  TableChange change(db, key, record);
+  PortionedEffect effect(db, "SREM", key);
+  TableChange change(db, key, record, TableOf(*record));
   for (; count != 0; --count) {
     change.table().TakeRandom(db.thread().random(), [&](const PackedMember& member) {
       const PackedValue value{false, 0, member.member};
@@ -361,7 +315,7 @@ void PopMost(Db& db, KeyView key, const Record* record, size_t count, const PopV
   const Members members(record);
   Selection selection(db.thread().random(), members.size(), count);
   SetBuilder left(db.store().packing);
-  Effect effect(db, "SREM", key);
+  PortionedEffect effect(db, "SREM", key);
   members.ForEach([&](const PackedValue& member) {
     if (selection.Takes()) {
       visit(member);
@@ -429,9 +383,9 @@ Result<int64_t> Add(Db& db, KeyView key, std::span<const std::string_view> membe
   Record* record = *found;
   if (members.size() == 1) return AddOne(db, key, record, members[0]) ? 1 : 0;
   int64_t added = 0;
-  Effect effect(db, "SADD", key);
+  PortionedEffect effect(db, "SADD", key);
   if (HasTable(record)) {
-    TableChange change(db, key, record);
+    TableChange change(db, key, record, TableOf(*record));
     for (const std::string_view member : members) {
       if (!change.table().Insert(member)) continue;
       effect.Add(member);
@@ -454,7 +408,7 @@ Result<int64_t> Add(Db& db, KeyView key, std::span<const std::string_view> membe
     PutBuilt(db, key, record, set);
   }
   db.tally().changes += static_cast<uint32_t>(added);
-  NotifyAdded(db, key, record == nullptr);
+  db.Notify(KeyEventClass::kSet, "sadd", key);
   return added;
 }
 
@@ -518,7 +472,7 @@ int64_t Store(Db& db, KeyView key, SetBuilder& set, std::string_view event) {
   }
   const bool was_there = db.Find(key, Lookup::kPeek) != nullptr;
   if (was_there && db.logs_changes()) db.LogEffect({"DEL", key.bytes});
-  Effect effect(db, "SADD", key);
+  PortionedEffect effect(db, "SADD", key);
   if (db.logs_changes()) {
     members.ForEach([&](const PackedValue& member) {
       effect.AddCopy(member);
@@ -528,7 +482,6 @@ int64_t Store(Db& db, KeyView key, SetBuilder& set, std::string_view event) {
   }
   PutBuilt(db, key, nullptr, set);
   ++db.tally().changes;
-  if (!was_there) db.Notify(KeyEventClass::kNew, "new", key);
   db.Notify(KeyEventClass::kSet, event, key);
   return size;
 }

@@ -6,14 +6,15 @@
 #include "engine/base/number.h"
 #include "engine/packing_limits.h"
 #include "engine/store.h"
+#include "engine/types/packed_record.h"
 
 namespace alai::sorted_sets {
 namespace {
 
 // An effect on members, with or without scores, that is logged in as many parts as it takes.
-class Effect {
+class ScoreEffect {
  public:
-  Effect(Db& db, std::string_view command, KeyView key) : db_(db) {
+  ScoreEffect(Db& db, std::string_view command, KeyView key) : db_(db) {
     if (!db.logs_changes()) return;
     words_ = std::make_unique<Words>();
     words_->words[0] = command;
@@ -52,66 +53,12 @@ class Effect {
   size_t used_ = 0;
 };
 
-Listpack ListpackOf(const Record* record) {
-  return record == nullptr ? Listpack() : Listpack(record->inline_value().data());
-}
-
 bool HasContainer(const Record* record) {
   return record != nullptr && record->encoding() == Encoding::kContainer;
 }
 
 SortedSet& SetOf(Record& record) {
   return static_cast<SortedSetContainer*>(record.container())->set();
-}
-
-// A draft of the set's next record, as the old one lives.
-Record::Draft Successor(KeyView key, const Record* old) {
-  Record::Draft draft;
-  draft.key = key.bytes;
-  draft.type = Type::kSortedSet;
-  draft.encoding = Encoding::kListpack;
-  if (old != nullptr) {
-    draft.deadline = old->deadline();
-    draft.pinned = old->pinned();
-  }
-  return draft;
-}
-
-Record* Put(Db& db, KeyView key, const Record::Draft& draft) {
-  const Db::PutOutcome outcome = db.Put(key, draft);
-  if (!outcome.replaced) db.Notify(KeyEventClass::kNew, "new", key);
-  return outcome.record;
-}
-
-// Publishes what one edit makes of a listpack, written straight to its place.
-void PutEdited(Db& db, KeyView key, const Record* old, const ListpackEdit& edit) {
-  struct Source {
-    Listpack listpack;
-    const ListpackEdit& edit;
-  };
-  const Source source{ListpackOf(old), edit};
-  Record::Draft draft = Successor(key, old);
-  draft.written_bytes = EditedListpackBytes(source.listpack, edit);
-  draft.from = &source;
-  draft.write = [](const void* from, char* out) {
-    const auto* that = static_cast<const Source*>(from);
-    WriteEditedListpack(that->listpack, that->edit, out);
-  };
-  Put(db, key, draft);
-}
-
-void PutListpack(Db& db, KeyView key, const Record* old, Listpack listpack) {
-  Record::Draft draft = Successor(key, old);
-  draft.value = listpack.view();
-  Put(db, key, draft);
-}
-
-Record* PutContainer(Db& db, KeyView key, const Record* old, SortedSetContainer* container) {
-  Record::Draft draft = Successor(key, old);
-  draft.encoding = Encoding::kContainer;
-  draft.container = container;
-  draft.read_under_lock = true;
-  return Put(db, key, draft);
 }
 
 SortedSetContainer* NewContainer(Listpack listpack) {
@@ -185,7 +132,7 @@ void Count(const std::optional<double>& old, AddOutcome* outcome) {
 
 // Adds to a large set, logging each change before it is made. kNanOrInfinity as for Add().
 Errc AddToSet(SortedSet& set, const AddOptions& options, std::span<const ScoredMember> pairs,
-              Effect& effect, AddOutcome* outcome) {
+              ScoreEffect& effect, AddOutcome* outcome) {
   if (options.none()) {
     for (const ScoredMember& pair : pairs) effect.Add(pair.score, pair.member);
     effect.Log();
@@ -213,7 +160,7 @@ Errc AddToSet(SortedSet& set, const AddOptions& options, std::span<const ScoredM
 Errc AddToContainer(Db& db, KeyView key, Record* record, const AddOptions& options,
                     std::span<const ScoredMember> pairs, AddOutcome* outcome) {
   ContainerChange change(db, key, record);
-  Effect effect(db, "ZADD", key);
+  ScoreEffect effect(db, "ZADD", key);
   const Errc error = AddToSet(change.set(), options, pairs, effect, outcome);
   if (outcome->added + outcome->updated != 0) change.Done();
   return error;
@@ -224,11 +171,11 @@ void AddBeyondPacked(Db& db, KeyView key, const AddOptions& options,
                      std::span<const ScoredMember> pairs, AddOutcome* outcome) {
   const Record* old = db.Find(key, Lookup::kPeek);
   SortedSetContainer* container = NewContainer(ListpackOf(old));
-  Effect effect(db, "ZADD", key);
+  ScoreEffect effect(db, "ZADD", key);
   [[maybe_unused]] const Errc error = AddToSet(container->set(), options, pairs, effect, outcome);
   // The first pair is new.
   DASSERT(error == Errc::kOk);
-  PutContainer(db, key, old, container);
+  PutContainer(db, key, Type::kSortedSet, old, container);
 }
 
 // Adds to a set that is a listpack, or is not there, as long as it may stay one: gives how many of the
@@ -236,7 +183,7 @@ void AddBeyondPacked(Db& db, KeyView key, const AddOptions& options,
 Result<size_t> AddPacked(Db& db, KeyView key, Record* record, const AddOptions& options,
                          std::span<const ScoredMember> pairs, AddOutcome* outcome) {
   ListpackBuffer buffer;
-  Effect effect(db, "ZADD", key);
+  ScoreEffect effect(db, "ZADD", key);
   bool changed = false;
   size_t done = 0;
   for (; done < pairs.size(); ++done) {
@@ -257,7 +204,7 @@ Result<size_t> AddPacked(Db& db, KeyView key, Record* record, const AddOptions& 
     if (pairs.size() == 1 && !old.has_value()) {
       effect.Log();
       PutEdited(
-          db, key, record,
+          db, key, Type::kSortedSet, record,
           ListpackEdit::InsertBefore(PlaceFor(listpack, decision.score, pair.member), values));
       return size_t{1};
     }
@@ -268,19 +215,13 @@ Result<size_t> AddPacked(Db& db, KeyView key, Record* record, const AddOptions& 
         ListpackEdit::InsertBefore(PlaceFor(buffer.get(), decision.score, pair.member), values));
   }
   effect.Log();
-  if (changed) PutListpack(db, key, record, buffer.get());
+  if (changed) PutListpack(db, key, Type::kSortedSet, record, buffer.get());
   return done;
-}
-
-// Removes the key of a set whose last member has gone.
-void EraseEmpty(Db& db, KeyView key) {
-  db.Erase(key);
-  db.Notify(KeyEventClass::kGeneric, "del", key);
 }
 
 int64_t EraseFromContainer(Db& db, KeyView key, Record* record,
                            std::span<const std::string_view> members) {
-  Effect effect(db, "ZREM", key);
+  ScoreEffect effect(db, "ZREM", key);
   bool any = false;
   for (const std::string_view member : members) {
     if (!SetOf(*record).Score(member).has_value()) continue;
@@ -343,7 +284,7 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> mem
     empty = set.size() == 0;
   } else {
     ListpackBuffer buffer;
-    Effect effect(db, "ZREM", key);
+    ScoreEffect effect(db, "ZREM", key);
     for (const std::string_view member : members) {
       const Listpack listpack = erased == 0 ? ListpackOf(record) : buffer.get();
       const size_t at = listpack.Find(listpack.Begin(), PackedNeedle(member), 1);
@@ -356,7 +297,7 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> mem
     if (erased == 0) return 0;
     effect.Log();
     empty = buffer.get().empty();
-    if (!empty) PutListpack(db, key, record, buffer.get());
+    if (!empty) PutListpack(db, key, Type::kSortedSet, record, buffer.get());
   }
   if (erased == 0) return 0;
   db.tally().changes += static_cast<uint32_t>(erased);
@@ -372,7 +313,7 @@ void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::strin
   const bool all = ranks.size() == members.size();
   if (!all) {
     if (db.logs_changes()) {
-      Effect effect(db, "ZREM", key);
+      ScoreEffect effect(db, "ZREM", key);
       members.ForEach(ranks, false, [&](const PackedValue& member, double) { effect.Add(member); });
       effect.Log();
     }
@@ -383,7 +324,8 @@ void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::strin
     } else {
       const Listpack listpack = members.listpack();
       const size_t first = listpack.At(static_cast<int64_t>(2 * ranks.first));
-      PutEdited(db, key, record, ListpackEdit::Erase(listpack, first, 2 * ranks.size()));
+      PutEdited(db, key, Type::kSortedSet, record,
+                ListpackEdit::Erase(listpack, first, 2 * ranks.size()));
     }
   }
   db.tally().changes += static_cast<uint32_t>(ranks.size());
@@ -442,16 +384,16 @@ void Builder::Store(Db& db, KeyView key, std::string_view event) {
   }
   if (there) db.LogEffect({"DEL", key.bytes});
   if (db.logs_changes()) {
-    Effect effect(db, "ZADD", key);
+    ScoreEffect effect(db, "ZADD", key);
     const Members members =
         container_ != nullptr ? Members(container_->set()) : Members(packed_.get());
     members.ForEach([&](const PackedValue& member, double score) { effect.Add(score, member); });
     effect.Log();
   }
   if (container_ != nullptr) {
-    PutContainer(db, key, nullptr, container_.release());
+    PutContainer(db, key, Type::kSortedSet, nullptr, container_.release());
   } else {
-    PutListpack(db, key, nullptr, packed_.get());
+    PutListpack(db, key, Type::kSortedSet, nullptr, packed_.get());
   }
   ++db.tally().changes;
   db.Notify(KeyEventClass::kSortedSet, event, key);

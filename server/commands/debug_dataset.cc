@@ -105,6 +105,10 @@ class Population final : public Suspension {
       if (value_bytes_ != 0) value.resize(value_bytes_);
       strings::Set(db, key, value);
     }
+    if (!open.thread().ready_keys().empty()) {
+      open.store().ServeWaiters(open.thread(), tally, open.now(),
+                                OneShard(open.store().ShardIndex(key.hash)));
+    }
     if (!locked) lock.Unlock();
     ++next_;
     return true;

@@ -56,8 +56,7 @@ class KeyWaiter : public Waiter {
   std::atomic<bool> asked_{false};
 };
 
-// Suspends the call until one of `keys` serves the waiter or `timeout_ns` have passed. In a transaction nothing
-// waits: the reply is that of a time-out.
+// Suspends the call until one of `keys` serves the waiter or `timeout_ns` have passed.
 void WaitForKeys(Call& call, std::shared_ptr<KeyWaiter> waiter, std::vector<std::string> keys,
                  int64_t timeout_ns, KeyWaiter::OnTimeout on_timeout);
 

@@ -63,6 +63,8 @@ void AppendKeys(const InfoContext& context, InfoText& info) {
   const Stats& stats = context.server.stats();
   const uint64_t expired = context.server.store().ExpiredKeys();
   info.Field("expired_keys", expired - std::min(stats.expired_keys_at_reset(), expired));
+  const uint64_t fields = context.server.store().ExpiredFields();
+  info.Field("expired_fields", fields - std::min(stats.expired_fields_at_reset(), fields));
   info.Field("expired_stale_perc", "0.00");
   info.Field("expired_time_cap_reached_count", 0);
   info.Field("expire_cycle_cpu_milliseconds", stats.Sum(Count::kSweepNanos) / kNanosPerMilli);
