@@ -10,6 +10,7 @@
 //             of everything in the batch and before any later advance.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -60,6 +61,18 @@ class Reclaimer {
 
   // Sums of all threads, for INFO.
   uint64_t retired_bytes() const;
+  // Of the moment at which `ask` looked at how much the process has allocated. Asks again when something
+  // was freed meanwhile, which that still holds and this not; after some tries gives the most.
+  template <class Ask>
+  uint64_t RetiredDuring(Ask ask) const {
+    constexpr int kTries = 5;
+    for (int i = 1;; ++i) {
+      const uint64_t before = retired_bytes();
+      ask();
+      const uint64_t after = retired_bytes();
+      if (before <= after || i == kTries) return std::max(before, after);
+    }
+  }
   uint64_t expired() const;
   uint64_t evicted() const;
   uint64_t expired_parts() const;

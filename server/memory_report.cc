@@ -108,10 +108,11 @@ std::string_view AllocatorName() {
 AllocatorFigures ReadAllocator(const Store& store) {
   AllocatorFigures figures;
   if (!HasAllocatorControl()) {
+    // The store's own sums are without what is retired.
     figures.allocated = store.UsedBytes();
     return figures;
   }
-  RefreshStatistics();
+  figures.retired = store.reclaimer().RetiredDuring(RefreshStatistics);
   figures.allocated = ReadSize("stats.allocated");
   figures.active = ReadSize("stats.active");
   figures.resident = ReadSize("stats.resident");
@@ -124,9 +125,9 @@ AllocatorFigures ReadAllocator(const Store& store) {
 
 uint64_t AllocatedBytes(const Store& store) {
   if (!HasAllocatorControl()) return store.UsedBytes();
-  RefreshStatistics();
+  const uint64_t retired = store.reclaimer().RetiredDuring(RefreshStatistics);
   const uint64_t allocated = ReadSize("stats.allocated");
-  const uint64_t unused = ReadOfAllArenas("tcache_bytes") + store.reclaimer().retired_bytes();
+  const uint64_t unused = ReadOfAllArenas("tcache_bytes") + retired;
   return allocated - std::min(unused, allocated);
 }
 
@@ -291,10 +292,8 @@ MemoryFigures MeasureMemory(Server& server) {
   MemoryFigures figures;
   figures.allocator = ReadAllocator(server.store());
   const MemoryStats store = server.store().Memory();
-  // What is retired is freed within milliseconds and does not count, as the memory limit has it. The
-  // store's own sums, without an allocator to ask, are without it anyway.
-  const uint64_t unused =
-      HasAllocatorControl() ? figures.allocator.cached + store.retired_bytes : 0;
+  // What is retired is freed within milliseconds and does not count, as the memory limit has it.
+  const uint64_t unused = figures.allocator.cached + figures.allocator.retired;
   figures.used = figures.allocator.allocated - std::min(unused, figures.allocator.allocated);
   figures.peak = server.stats().memory_peak.Peak(figures.used);
   figures.startup = std::min(stats.memory_peak.startup(), figures.used);

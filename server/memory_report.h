@@ -22,6 +22,7 @@ class StoreThread;
 struct AllocatorFigures {
   uint64_t allocated = 0;  // by the application
   uint64_t cached = 0;     // a part of that: freed, and kept by threads for what they allocate next
+  uint64_t retired = 0;    // another part, which readers may still see
   uint64_t active = 0;     // in pages of which at least a part is allocated
   uint64_t resident = 0;   // mapped and physically there
   uint64_t muzzy = 0;      // given back to the kernel lazily, still resident

@@ -105,6 +105,25 @@ TEST_CASE("what a thread leaves behind when it goes is freed by the others") {
   CHECK(reclaimer.retired_bytes() == 0);
 }
 
+TEST_CASE("how much is retired is of the moment at which somebody looks at what is allocated") {
+  Reclaimer reclaimer;
+  StoreThread& thread = *reclaimer.Register();
+  const Watched watched(thread);
+  const uint64_t bytes = reclaimer.retired_bytes();
+  REQUIRE(bytes > 0);
+
+  int looks = 0;
+  CHECK(reclaimer.RetiredDuring([&] { ++looks; }) == bytes);
+  CHECK(looks == 1);
+
+  // What was freed during the first look has to be gone from both figures.
+  looks = 0;
+  CHECK(reclaimer.RetiredDuring([&] {
+    if (++looks == 1) Turns(thread);
+  }) == 0);
+  CHECK(looks == 2);
+}
+
 TEST_CASE("what is still retired at the end is freed with the reclaimer") {
   auto reclaimer = std::make_unique<Reclaimer>();
   StoreThread& writer = *reclaimer->Register();
