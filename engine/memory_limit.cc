@@ -6,36 +6,36 @@
 
 namespace alai {
 
+void MemoryLimit::CountByThreads() {
+  by_threads_.store(true, std::memory_order_relaxed);
+  base_.fetch_add(published_.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 void MemoryLimit::Publish(StoreThread& thread) {
   if (by_threads_.load(std::memory_order_relaxed)) {
-    const int64_t bytes = thread.TakeUnpublishedBytes(round_.load(std::memory_order_acquire));
-    published_.fetch_add(bytes, std::memory_order_relaxed);
+    published_.fetch_add(thread.TakeUnpublishedBytes(), std::memory_order_relaxed);
   } else {
     published_.store(static_cast<int64_t>(store_.UsedBytes()), std::memory_order_relaxed);
   }
 }
 
 MemoryLimit::Moment MemoryLimit::Now() const {
-  return {published_.load(std::memory_order_acquire), detached_.load(std::memory_order_acquire)};
+  return {store_.reclaimer().metered_bytes(), detached_.load(std::memory_order_acquire)};
 }
 
 bool MemoryLimit::Correct(Moment asked, uint64_t allocated, Fit fit) {
   std::lock_guard guard(base_mutex_);
-  const bool by_threads = by_threads_.load(std::memory_order_relaxed);
-  if (!by_threads) {
-    published_.store(static_cast<int64_t>(store_.UsedBytes()), std::memory_order_relaxed);
+  if (!by_threads_.load(std::memory_order_relaxed)) {
+    const auto published = static_cast<int64_t>(store_.UsedBytes());
+    published_.store(published, std::memory_order_relaxed);
+    base_.store(static_cast<int64_t>(allocated) - published, std::memory_order_relaxed);
+    return true;
   }
   const Moment now = Now();
-  if (by_threads) {
-    const bool same = now.published == asked.published && now.detached == asked.detached;
-    if (!same && fit == Fit::kExact) return false;
-    const int64_t published = std::midpoint(asked.published, now.published);
-    const int64_t detached = std::midpoint(asked.detached, now.detached);
-    base_.store(static_cast<int64_t>(allocated) - detached - published, std::memory_order_relaxed);
-  } else {
-    base_.store(static_cast<int64_t>(allocated) - now.published, std::memory_order_relaxed);
-  }
-  round_.fetch_add(1, std::memory_order_release);
+  if (now != asked && fit == Fit::kExact) return false;
+  const int64_t metered = std::midpoint(asked.metered, now.metered);
+  const int64_t detached = std::midpoint(asked.detached, now.detached);
+  base_.store(static_cast<int64_t>(allocated) - detached - metered, std::memory_order_relaxed);
   return true;
 }
 

@@ -6,10 +6,9 @@
 // A thread that knows the allocator's own counters of what it has allocated and freed
 // (StoreThread::MeterAllocations) reads them and publishes their difference once it has grown by
 // kPublishBytes. `base` is the rest: what the process allocated before, and in threads that nobody
-// meters. Who can ask the allocator for everything corrects it a few times a second; that holds what
-// no thread has published yet, which each therefore forgets when it sees that a new round has begun.
-// Where no thread is metered (the engine as a library, builds without jemalloc) the store's own sums
-// take the place of what is published.
+// meters. Who can ask the allocator for everything corrects it a few times a second, by what the
+// counters of all threads say at that moment, published or not. Where no thread is metered (the engine
+// as a library, builds without jemalloc) the store's own sums take the place of what is published.
 //
 // Memory that waits to be freed, because it was retired or belonged to a flushed database, does not
 // count: evicting keys would not free it any sooner. Too much of it holds writers up instead.
@@ -42,15 +41,16 @@ class MemoryLimit {
   // By how much the limit may be exceeded while eviction catches up: 2%, at least 8 MB.
   uint64_t tolerance() const { return std::max(bytes() / 50, kToleranceMin); }
 
-  // Threads are metered from now on.
-  void CountByThreads() { by_threads_.store(true, std::memory_order_relaxed); }
-  // A correction begins before the allocator is asked. When threads have published or freed flushed
-  // keys since, what the allocator said is of no one moment: then an exact correction does nothing but
-  // return false, an approximate one takes the middle.
+  // Threads are metered from now on. Before there are any.
+  void CountByThreads();
+  // A correction begins before the allocator is asked. When threads have allocated or freed since, what
+  // the allocator said is of no one moment: then an exact correction does nothing but return false, an
+  // approximate one takes the middle.
   enum class Fit { kExact, kApproximate };
   struct Moment {
-    int64_t published;
+    int64_t metered;
     int64_t detached;
+    bool operator==(const Moment&) const = default;
   };
   Moment Now() const;
   // `allocated`: by the whole process, without what is retired but with what was flushed.
@@ -81,14 +81,12 @@ class MemoryLimit {
   std::atomic<bool> by_threads_{false};
   alignas(64) std::atomic<int64_t> published_{0};
   std::atomic<int64_t> base_{0};
-  std::atomic<uint32_t> round_{0};  // counts corrections
-  std::mutex base_mutex_;           // held to change base_ and detached_ together
+  std::mutex base_mutex_;  // held to change base_ and detached_ together
   std::atomic<int64_t> detached_{0};
 };
 
 inline int64_t MemoryLimit::InUse(StoreThread& thread) {
-  if (thread.metered() && thread.BelongsToRound(round_.load(std::memory_order_acquire)))
-      [[likely]] {
+  if (thread.metered()) [[likely]] {
     const int64_t unpublished = thread.unpublished_bytes();
     if (unpublished <= kPublishBytes && unpublished >= -kPublishBytes) [[likely]] {
       return base_.load(std::memory_order_relaxed) + published_.load(std::memory_order_relaxed) +

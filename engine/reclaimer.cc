@@ -50,6 +50,7 @@ void Reclaimer::Unregister(StoreThread* thread) {
   expired_by_gone_ += thread->expired.Get();
   evicted_by_gone_ += thread->evicted.Get();
   expired_parts_by_gone_ += thread->expired_parts.Get();
+  published_by_gone_ += thread->published_bytes();
   orphaned_bytes_ += thread->retired_bytes();
   for (RetiredBatch& batch : thread->waiting_) orphans_.push_back(std::move(batch));
   delete thread;
@@ -80,6 +81,13 @@ uint64_t Reclaimer::expired_parts() const {
   std::lock_guard guard(mutex_);
   uint64_t sum = expired_parts_by_gone_;
   for (const StoreThread* thread : threads_) sum += thread->expired_parts.Get();
+  return sum;
+}
+
+int64_t Reclaimer::metered_bytes() const {
+  std::lock_guard guard(mutex_);
+  int64_t sum = published_by_gone_;
+  for (const StoreThread* thread : threads_) sum += thread->metered_bytes();
   return sum;
 }
 

@@ -76,6 +76,8 @@ class Reclaimer {
   uint64_t expired() const;
   uint64_t evicted() const;
   uint64_t expired_parts() const;
+  // What metered threads have allocated since they were first metered, without what they have retired.
+  int64_t metered_bytes() const;
   // In batches that are closed; a part of retired_bytes(), to be had without a lock.
   uint64_t waiting_bytes() const { return closed_bytes_.load(std::memory_order_relaxed); }
 
@@ -121,6 +123,7 @@ class Reclaimer {
   uint64_t expired_by_gone_ = 0;
   uint64_t evicted_by_gone_ = 0;
   uint64_t expired_parts_by_gone_ = 0;
+  int64_t published_by_gone_ = 0;
 };
 
 }  // namespace alai

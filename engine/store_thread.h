@@ -59,22 +59,20 @@ class StoreThread {
   // The allocator's counters of the bytes that this thread has allocated and freed since it began,
   // which it keeps itself: given by the thread they belong to, for MemoryLimit.
   void MeterAllocations(const uint64_t* allocated, const uint64_t* freed) {
-    allocated_ = allocated;
     freed_ = freed;
-    published_bytes_ = MeteredBytes();
+    metered_before_ = BytesBetween(*allocated, *freed);
+    allocated_.store(allocated, std::memory_order_release);
   }
-  bool metered() const { return allocated_ != nullptr; }
-  // What it has allocated since it last said so, without what it has retired.
-  int64_t unpublished_bytes() const { return MeteredBytes() - published_bytes_; }
-  // False when MemoryLimit has been corrected since this thread published; what it holds back then has
-  // been counted.
-  bool BelongsToRound(uint32_t round) const { return published_round_ == round; }
-  int64_t TakeUnpublishedBytes(uint32_t round) {
-    if (!metered()) return 0;
-    const int64_t bytes = MeteredBytes();
-    const int64_t unpublished = bytes - std::exchange(published_bytes_, bytes);
-    return std::exchange(published_round_, round) == round ? unpublished : 0;
+  bool metered() const { return allocated_.load(std::memory_order_acquire) != nullptr; }
+  // What it has allocated since it was first metered, without what it has retired. Any thread.
+  int64_t metered_bytes() const { return metered() ? MeteredBytes() - metered_before_ : 0; }
+  // What it has allocated since it last said so.
+  int64_t unpublished_bytes() const { return metered_bytes() - published_bytes_; }
+  int64_t TakeUnpublishedBytes() {
+    const int64_t bytes = metered_bytes();
+    return bytes - std::exchange(published_bytes_, bytes);
   }
+  int64_t published_bytes() const { return published_bytes_; }
   // Uses counted since FrequencySketch::Count() last aged.
   uint32_t* sketch_uses() { return &sketch_uses_; }
 
@@ -116,8 +114,15 @@ class StoreThread {
   void Retire(void* block, size_t size, RetiredKind kind);
   void CloseBatch();
   void Reclaim();
+  // The allocator knows nothing of atomics, but the counters are whole words.
   int64_t MeteredBytes() const {
-    return static_cast<int64_t>(*allocated_ - *freed_ - retired_bytes_.Get());
+    const uint64_t allocated =
+        __atomic_load_n(allocated_.load(std::memory_order_relaxed), __ATOMIC_RELAXED);
+    const uint64_t freed = __atomic_load_n(freed_, __ATOMIC_RELAXED);
+    return BytesBetween(allocated, freed);
+  }
+  int64_t BytesBetween(uint64_t allocated, uint64_t freed) const {
+    return static_cast<int64_t>(allocated - freed - retired_bytes_.Get());
   }
 
   Reclaimer& reclaimer_;
@@ -134,10 +139,10 @@ class StoreThread {
   std::vector<ReadyKey> ready_keys_;
   std::vector<ClassUse> class_uses_;
   Random random_;
-  const uint64_t* allocated_ = nullptr;
+  std::atomic<const uint64_t*> allocated_{nullptr};
   const uint64_t* freed_ = nullptr;
+  int64_t metered_before_ = 0;
   int64_t published_bytes_ = 0;
-  uint32_t published_round_ = 0;
   uint32_t sketch_uses_ = 0;
   std::vector<Shard::DueBucket> due_scratch_;
   std::vector<SlotWord> scan_scratch_;

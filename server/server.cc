@@ -118,6 +118,7 @@ bool Server::Listen() {
 
 void Server::Run() {
   store_->reclaimer().lazy_free().set_wake([this] { FreeFlushed(); });
+  if (HasAllocatorControl()) store_->memory_limit().CountByThreads();
   std::vector<std::thread> threads;
   for (const auto& worker : workers_) {
     threads.emplace_back([&worker] {
@@ -126,7 +127,6 @@ void Server::Run() {
     });
   }
   SetAllocatorThreads(config_.jemalloc_bg_thread);
-  if (HasAllocatorControl()) store_->memory_limit().CountByThreads();
   Log(LogLevel::kNotice, "Ready to accept connections");
   frontend_->Run();
   for (const auto& worker : workers_) worker->Stop();

@@ -81,8 +81,6 @@ TEST_CASE_METHOD(Fixture, "a correction counts nothing twice") {
   Correct(static_cast<uint64_t>(really));
   for (int i = 0; i < 10'000; ++i) {
     Metered& one = threads[random.Below(3)];
-    // A thread learns of a correction when it next asks, and does so before it goes on.
-    limit_.InUse(one.thread);
     const uint64_t bytes = random.Below(2'000);
     if (random.Below(2) == 0) {
       one.allocated += bytes;
@@ -93,6 +91,7 @@ TEST_CASE_METHOD(Fixture, "a correction counts nothing twice") {
     }
     if (random.Below(100) == 0) Correct(static_cast<uint64_t>(really));
     if (random.Below(50) == 0) limit_.Publish(one.thread);
+    if (random.Below(50) == 0) limit_.InUse(one.thread);
   }
   for (Metered& one : threads) limit_.Publish(one.thread);
   CHECK(limit_.InUse(threads[0].thread) == really);
@@ -102,10 +101,9 @@ TEST_CASE_METHOD(Fixture, "a correction is of one moment, or says that it is not
   Metered a(store_);
   Correct(20 * kMegabyte);
   limit_.InUse(a.thread);
-  // The allocator is asked before the thread frees and publishes.
+  // The allocator is asked before the thread frees.
   MemoryLimit::Moment asked = limit_.Now();
   a.freed += 2 * kMegabyte;
-  limit_.Publish(a.thread);
   CHECK_FALSE(limit_.Correct(asked, 20 * kMegabyte));
   CHECK(limit_.InUse(a.thread) == 18 * kMegabyte);
   CHECK(limit_.Correct(asked, 20 * kMegabyte, MemoryLimit::Fit::kApproximate));
@@ -118,6 +116,29 @@ TEST_CASE_METHOD(Fixture, "a correction is of one moment, or says that it is not
   CHECK(limit_.InUse(a.thread) == 15 * kMegabyte);
   Correct(18 * kMegabyte);
   CHECK(limit_.InUse(a.thread) == 15 * kMegabyte);
+}
+
+TEST_CASE_METHOD(Fixture, "what a thread held for a moment is not counted for longer") {
+  Metered a(store_);
+  Correct(20 * kMegabyte);
+  a.allocated += 10'000;
+  Correct(20 * kMegabyte + 10'000);
+  a.freed += 10'000;
+  CHECK(limit_.InUse(a.thread) == 20 * kMegabyte);
+}
+
+TEST_CASE_METHOD(Fixture, "what a thread published stays when the thread has gone") {
+  Metered a(store_);
+  {
+    Metered gone(store_);
+    Correct(20 * kMegabyte);
+    gone.allocated += 3 * kMegabyte;
+    limit_.Publish(gone.thread);
+    store_.UnregisterThread(&gone.thread);
+  }
+  CHECK(limit_.InUse(a.thread) == 23 * kMegabyte);
+  Correct(23 * kMegabyte);
+  CHECK(limit_.InUse(a.thread) == 23 * kMegabyte);
 }
 
 TEST_CASE_METHOD(Fixture, "what was retired or flushed does not count but waits") {
