@@ -157,17 +157,8 @@ void Record::set_deadline(UnixMillis deadline) {
   deadline_word().store(word, std::memory_order_release);
 }
 
-size_t Record::block_size() const {
-  const bool inline_value = (layout() & kPayload) == 0;
-  return BlockBytes(layout(), key_size() + (inline_value ? value_size() : 0));
-}
-
-size_t Record::allocated_bytes() const {
-  const size_t block = UsableSize(block_size());
-  if (!IsOutside(encoding())) [[likely]]
-    return block;
-  return block + (encoding() == Encoding::kBlob ? blob()->allocated_bytes()
-                                                : container()->allocated_bytes());
+size_t Record::OutsideBytes() const {
+  return encoding() == Encoding::kBlob ? blob()->allocated_bytes() : container()->allocated_bytes();
 }
 
 size_t Record::owned_bytes() const {

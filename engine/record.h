@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "engine/base/clock.h"
+#include "engine/base/memory.h"
 
 namespace alai {
 
@@ -149,9 +150,16 @@ class Record {
   void set_deadline(UnixMillis deadline);
 
   // Size of this block as it was requested from the allocator.
-  size_t block_size() const;
+  size_t block_size() const {
+    const uint8_t l = layout();
+    const bool short_sizes = (l & (kLongKey | kLongValue)) == 0;
+    return BlockBytes(l, short_sizes ? size_t{key_size_} + value_size_ : key_size() + value_size());
+  }
   // What the allocator holds for the block and its blob or container.
-  size_t allocated_bytes() const;
+  size_t allocated_bytes() const {
+    const size_t block = UsableSize(block_size());
+    return IsOutside(encoding()) ? block + OutsideBytes() : block;
+  }
   // The same, without a container that another record refers to as well.
   size_t owned_bytes() const;
 
@@ -169,6 +177,7 @@ class Record {
   static constexpr uint8_t kPlaces = 31;
 
   UnixMillis EarliestPart() const;
+  size_t OutsideBytes() const;
   uint8_t layout() const { return static_cast<uint8_t>(access_.load(std::memory_order_relaxed)); }
   const char* base() const { return reinterpret_cast<const char*>(this); }
   std::atomic<int64_t>& payload() const {

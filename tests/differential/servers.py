@@ -236,11 +236,10 @@ class Pair:
     def _probe_state(self, _: Probe) -> tuple[str, str] | None:
         ours, stock = (side.state() for side in self.sides)
         wrong = {
-            place: (ours.get(place), stock.get(place))
+            place: _what_differs(ours.get(place), stock.get(place))
             for place in ours.keys() | stock.keys()
-            if not _same_key(ours.get(place), stock.get(place))
         }
-        return _texts(wrong)
+        return _texts({place: texts for place, texts in wrong.items() if texts is not None})
 
     def _probe_scan(self, probe: Probe) -> tuple[str, str] | None:
         """All that a full iteration returns, on the connection's own database."""
@@ -285,13 +284,19 @@ def _texts(wrong: dict[Any, tuple[Any, Any]]) -> tuple[str, str] | None:
     return "\n".join(ours), "\n".join(stock)
 
 
-def _same_key(ours: dict[str, Any] | None, stock: dict[str, Any] | None) -> bool:
+def _what_differs(ours: dict[str, Any] | None, stock: dict[str, Any] | None) -> tuple | None:
+    """Of what can be seen of a key on either server, that which is not as good as the same."""
     if ours is None or stock is None or ours.keys() != stock.keys():
-        return False
-    return all(
-        ours[name] == stock[name] or allowed.agree((name.encode(),), ours[name], stock[name])
+        return ours, stock
+    names = [
+        name
         for name in ours
-    )
+        if ours[name] != stock[name]
+        and not allowed.agree((name.encode(),), ours[name], stock[name])
+    ]
+    if not names:
+        return None
+    return {name: ours[name] for name in names}, {name: stock[name] for name in names}
 
 
 def _full_scan(connection: wire.Connection, args: tuple[bytes, ...]) -> set[bytes]:
