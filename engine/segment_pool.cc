@@ -23,6 +23,24 @@ struct SegmentPool::Chunk {
   std::array<uint64_t, kUnits / 64> free{~uint64_t{1}, ~uint64_t{0}};
 
   bool IsFree(uint32_t unit) const { return (free[unit / 64] >> (unit % 64) & 1) != 0; }
+  // The first unit from `unit` on that is free, or is not; kUnits when there is none.
+  uint32_t Next(uint32_t unit, bool is_free) const {
+    while (unit < kUnits) {
+      const uint64_t bits = (is_free ? free[unit / 64] : ~free[unit / 64]) >> (unit % 64);
+      if (bits != 0) return unit + static_cast<uint32_t>(std::countr_zero(bits));
+      unit = (unit / 64 + 1) * 64;
+    }
+    return kUnits;
+  }
+  // Calls f(first unit, length) for each run of free units that cannot be made longer, in their order.
+  template <class F>
+  void ForEachRun(F f) const {
+    for (uint32_t unit = Next(1, true); unit < kUnits;) {
+      const uint32_t end = Next(unit, false);
+      f(unit, end - unit);
+      unit = Next(end, true);
+    }
+  }
   void Mark(uint32_t unit, uint32_t count, bool is_free) {
     for (uint32_t i = unit; i < unit + count; ++i) {
       const uint64_t bit = uint64_t{1} << (i % 64);
@@ -77,27 +95,19 @@ SegmentPool::Usage SegmentPool::usage() const {
 
 uint32_t SegmentPool::LongestRun(const Chunk& chunk) {
   uint32_t longest = 0;
-  uint32_t run = 0;
-  for (uint32_t unit = 1; unit < kUnits && longest < kUnitsMax; ++unit) {
-    run = chunk.IsFree(unit) ? run + 1 : 0;
-    longest = std::max(longest, run);
-  }
-  return longest;
+  chunk.ForEachRun([&](uint32_t, uint32_t length) { longest = std::max(longest, length); });
+  return std::min<uint32_t>(longest, kUnitsMax);
 }
 
 // The first unit of the shortest free run that is long enough.
 uint32_t SegmentPool::FindRun(const Chunk& chunk, uint32_t units) {
   uint32_t best = 0;
   uint32_t best_length = UINT32_MAX;
-  for (uint32_t unit = 1; unit < kUnits;) {
-    uint32_t end = unit;
-    while (end < kUnits && chunk.IsFree(end)) ++end;
-    if (end - unit >= units && end - unit < best_length) {
-      best = unit;
-      best_length = end - unit;
-    }
-    unit = end + 1;
-  }
+  chunk.ForEachRun([&](uint32_t unit, uint32_t length) {
+    if (length < units || length >= best_length) return;
+    best = unit;
+    best_length = length;
+  });
   ASSERT(best != 0);
   return best;
 }
