@@ -151,6 +151,73 @@ bool ReadElement(RdbReader& reader, RdbType type, CollectionSink& sink) {
   }
 }
 
+// A field whose deadline is known before or after the rest. `read_deadline` gives kNoDeadline for none, and
+// a negative one for what cannot be.
+template <class ReadDeadline>
+bool ReadFieldUntil(RdbReader& reader, bool deadline_first, ReadDeadline read_deadline,
+                    CollectionSink& sink) {
+  UnixMillis deadline = deadline_first ? read_deadline() : kNoDeadline;
+  const PackedValue field = ValueOf(reader.String());
+  const std::unique_ptr<char[]> unfolded = reader.TakeUnfolded();
+  const PackedValue value = ValueOf(reader.String());
+  if (!deadline_first) deadline = read_deadline();
+  if (!reader.ok() || deadline < 0) return false;
+  return deadline == kNoDeadline ? sink.Field(field, value)
+                                 : sink.FieldUntil(field, value, deadline);
+}
+
+bool ReadHashOfValkey(RdbReader& reader, CollectionSink& sink) {
+  constexpr UnixMillis kNone = -1;
+  const auto read_deadline = [&reader] {
+    const UnixMillis deadline = reader.Millis();
+    if (deadline == kNoDeadline) return kNone;  // not how Valkey says so
+    return deadline == kNone ? kNoDeadline : deadline;
+  };
+  const uint64_t count = reader.Length();
+  for (uint64_t left = count; left > 0; --left) {
+    if (!ReadFieldUntil(reader, false, read_deadline, sink)) return false;
+  }
+  return reader.ok() && count > 0;
+}
+
+bool ReadHashDeadlines(RdbReader& reader, CollectionSink& sink) {
+  const UnixMillis earliest = reader.Millis();
+  if (earliest < 0 || earliest == kNoDeadline) return false;
+  const auto read_deadline = [&reader, earliest]() -> UnixMillis {
+    const uint64_t behind = reader.Length();
+    if (behind == 0) return kNoDeadline;
+    const bool fits = behind - 1 <= static_cast<uint64_t>(kNoDeadline - 1 - earliest);
+    return fits ? earliest + static_cast<UnixMillis>(behind - 1) : -1;
+  };
+  const uint64_t count = reader.Length();
+  for (uint64_t left = count; left > 0; --left) {
+    if (!ReadFieldUntil(reader, true, read_deadline, sink)) return false;
+  }
+  return reader.ok() && count > 0;
+}
+
+bool ReadHashListpackEx(RdbReader& reader, CollectionSink& sink) {
+  std::string_view bytes;
+  if (reader.Millis() < 0 || !ReadPacked(reader, &bytes) || !ValidateListpack(bytes)) return false;
+  const Listpack listpack(bytes.data());
+  const size_t count = listpack.count();
+  if (count == 0 || count % 3 != 0) return false;
+  for (size_t at = listpack.Begin(); at < listpack.End();) {
+    const size_t value_at = listpack.Next(at);
+    const size_t deadline_at = listpack.Next(value_at);
+    const PackedValue field = listpack.Read(at);
+    const PackedValue value = listpack.Read(value_at);
+    const PackedValue deadline = listpack.Read(deadline_at);
+    if (!deadline.is_integer || deadline.integer < 0) return false;
+    if (deadline.integer == 0 ? !sink.Field(field, value)
+                              : !sink.FieldUntil(field, value, deadline.integer)) {
+      return false;
+    }
+    at = listpack.Next(deadline_at);
+  }
+  return true;
+}
+
 bool ReadElements(RdbReader& reader, RdbType type, CollectionSink& sink) {
   const uint64_t count = reader.Length();
   for (uint64_t left = count; left > 0; --left) {
@@ -184,6 +251,12 @@ bool ReadCollection(RdbReader& reader, RdbType type, CollectionSink& sink) {
     case RdbType::kSortedSetListpack:
     case RdbType::kSetListpack:
       return ReadOnePacked(reader, *CollectionOf(type), TakeListpack, sink);
+    case RdbType::kHashValkey:
+      return ReadHashOfValkey(reader, sink);
+    case RdbType::kHashDeadlines:
+      return ReadHashDeadlines(reader, sink);
+    case RdbType::kHashListpackEx:
+      return ReadHashListpackEx(reader, sink);
     default:
       return false;
   }

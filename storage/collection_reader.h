@@ -1,5 +1,5 @@
-// Reads the values of lists, sets, sorted sets and hashes as RDB has them, in all forms that Redis up to
-// 7.2 has ever written.
+// Reads the values of lists, sets, sorted sets and hashes as RDB has them, in all forms that releases of Redis
+// up to 8.0 and Valkey 9 have ever written.
 //
 // Threads     Pure functions of their arguments.
 // Trust       None. Headers, lengths, offsets, back lengths and counts are checked; memory is taken for bytes

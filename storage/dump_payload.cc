@@ -16,8 +16,8 @@ constexpr size_t kVersionBytes = 2;
 constexpr size_t kCrcBytes = 8;
 constexpr size_t kFooterBytes = kVersionBytes + kCrcBytes;
 
-void AppendFooter(std::string* payload) {
-  AppendLittleEndian(kDumpVersionWritten, kVersionBytes, payload);
+void AppendFooter(uint16_t version, std::string* payload) {
+  AppendLittleEndian(version, kVersionBytes, payload);
   AppendLittleEndian(Crc64(0, *payload), kCrcBytes, payload);
 }
 
@@ -80,9 +80,11 @@ std::string EncodeDump(const Record& record, UnixMillis now, bool compress) {
     payload.reserve(kDumpOverheadBytesMax + strings::Length(record));
   }
   RdbWriter writer(&payload, compress);
-  writer.Byte(static_cast<uint8_t>(RdbTypeOf(record)));
+  const RdbType type = RdbTypeOf(record);
+  writer.Byte(static_cast<uint8_t>(type));
   WriteValue(writer, record, now);
-  AppendFooter(&payload);
+  AppendFooter(type == RdbType::kHashDeadlines ? kDumpVersionDeadlines : kDumpVersionWritten,
+               &payload);
   return payload;
 }
 

@@ -24,6 +24,9 @@ namespace alai {
 
 // The version written: Redis 7.0's, so that every server from 7.0 on takes our payloads.
 constexpr uint16_t kDumpVersionWritten = 10;
+// Of hashes whose fields have deadlines: that of Redis 7.4 and 8, as no earlier server knows of such, and
+// refusing the payload loses less than taking it without them.
+constexpr uint16_t kDumpVersionDeadlines = 12;
 // Versions read: all of Redis's up to 8.0, and Valkey 9's, whose numbers went their own way.
 constexpr uint16_t kDumpVersionRedisMax = 12;
 constexpr uint16_t kDumpVersionValkey = 80;

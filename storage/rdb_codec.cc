@@ -51,6 +51,10 @@ void RdbWriter::Double(double value) {
   AppendLittleEndian(std::bit_cast<uint64_t>(value), sizeof value, &out_);
 }
 
+void RdbWriter::Millis(UnixMillis time) {
+  AppendLittleEndian(static_cast<uint64_t>(time), sizeof time, &out_);
+}
+
 bool RdbWriter::SmallInteger(int64_t value) {
   if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max()) {
     return false;
@@ -113,6 +117,8 @@ std::string_view RdbReader::Take(uint64_t size) {
 uint8_t RdbReader::Byte() { return static_cast<uint8_t>(BigEndian(Take(1))); }
 
 double RdbReader::Double() { return std::bit_cast<double>(LittleEndian(Take(sizeof(double)))); }
+
+UnixMillis RdbReader::Millis() { return LittleEndianSigned(Take(sizeof(UnixMillis))); }
 
 double RdbReader::DecimalDouble() {
   const uint8_t length = Byte();

@@ -6,6 +6,7 @@
 //            10000001 8 bytes              64 bits, big-endian
 //   double   8 bytes                       IEEE 754, little-endian
 //            1 byte of length, decimal     older; lengths 253, 254 and 255 mean nan, inf and -inf
+//   time     8 bytes                       milliseconds since 1970, signed, little-endian
 //   string   length, bytes                 as it is
 //            11000000 1 byte               integer, little-endian as all three
 //            11000001 2 bytes
@@ -25,6 +26,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/base/clock.h"
 #include "engine/containers/packed_entry.h"
 
 namespace alai {
@@ -51,6 +53,7 @@ class RdbWriter {
   void Byte(uint8_t byte) { out_ += static_cast<char>(byte); }
   void Length(uint64_t length);
   void Double(double value);
+  void Millis(UnixMillis time);
   // Chooses the same form as Redis: an integer that fits 32 bits, LZF, plain.
   void String(const RdbString& string);
 
@@ -73,6 +76,7 @@ class RdbReader {
   uint64_t Length();
   double Double();
   double DecimalDouble();
+  UnixMillis Millis();
   // The bytes belong to the input or, unfolded from LZF, to the reader until the next call.
   RdbString String();
 

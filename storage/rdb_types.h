@@ -1,6 +1,7 @@
 // The type bytes of RDB: what a value in a file or payload is, and in which form.
 //
-// Source      rdb.fnordig.de/file_format.html for the older ones, rdb.h of Redis 7.0 and 7.2 for the rest.
+// Source      rdb.fnordig.de/file_format.html for the older ones, rdb.h of Redis 7.0 and 7.2 for the rest;
+//             for hashes with deadlines what DUMP gives on Valkey 9.1 and Redis 8.0.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,12 @@ enum class RdbType : uint8_t {
   kSortedSetListpack = 17,
   kListNodes = 18,    // count, nodes: 1 and one long element, or 2 and a listpack
   kSetListpack = 20,  // from Redis 7.2 on
+  // Hashes some of whose fields have deadlines, in milliseconds.
+  kHashValkey = 22,     // Valkey 9: count, fields, values and deadlines, -1 for none
+  kHashDeadlines = 24,  // Redis 7.4: see collection_writer.h
+  kHashListpackEx =
+      25,  // Redis 7.4: the earliest deadline; a string: a listpack of fields, values and
+           // deadlines, 0 for none
 };
 
 // What sort of collection it is; nullopt for everything else.
@@ -52,6 +59,9 @@ constexpr std::optional<Type> CollectionOf(RdbType type) {
     case RdbType::kHashZipmap:
     case RdbType::kHashZiplist:
     case RdbType::kHashListpack:
+    case RdbType::kHashValkey:
+    case RdbType::kHashDeadlines:
+    case RdbType::kHashListpackEx:
       return Type::kHash;
     default:
       return std::nullopt;

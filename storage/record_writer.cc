@@ -4,6 +4,7 @@
 
 #include "engine/blob.h"
 #include "engine/types/collections.h"
+#include "engine/types/hashes.h"
 #include "storage/collection_writer.h"
 #include "storage/module_id.h"
 
@@ -34,24 +35,33 @@ void WriteListpackNode(RdbWriter& writer, const Record& record) {
   WritePacked(writer, record.inline_value());
 }
 
+// kNoDeadline unless it is a hash some of whose fields have deadlines.
+UnixMillis EarliestFieldDeadline(const Record& record) {
+  const bool table = record.type() == Type::kHash && record.encoding() == Encoding::kContainer;
+  return table ? hashes::TableOf(record).EarliestDeadline() : kNoDeadline;
+}
+
 // Counts what elements are long, one by one.
 class ElementMeter final : public CollectionSink {
  public:
-  explicit ElementMeter(bool compress) : writer_(&bytes_, compress) {}
+  ElementMeter(bool compress, UnixMillis earliest)
+      : writer_(&bytes_, compress), elements_(writer_, earliest) {}
 
   bool Element(const PackedValue& element) override { return Count(elements_.Element(element)); }
   bool Member(const PackedValue& member) override { return Count(elements_.Member(member)); }
   bool Field(const PackedValue& field, const PackedValue& value) override {
     return Count(elements_.Field(field, value));
   }
+  bool FieldUntil(const PackedValue& field, const PackedValue& value,
+                  UnixMillis deadline) override {
+    return Count(elements_.FieldUntil(field, value, deadline));
+  }
   bool Scored(const PackedValue& member, double score) override {
     return Count(elements_.Scored(member, score));
   }
-  void Length(uint64_t length) {
-    writer_.Length(length);
-    Count(true);
-  }
-  uint64_t total() const { return total_; }
+  // What comes before the elements.
+  RdbWriter& writer() { return writer_; }
+  uint64_t total() const { return total_ + bytes_.size(); }
 
  private:
   bool Count(bool taken) {
@@ -62,9 +72,14 @@ class ElementMeter final : public CollectionSink {
 
   std::string bytes_;
   RdbWriter writer_;
-  ElementWriter elements_{writer_};
+  ElementWriter elements_;
   uint64_t total_ = 0;
 };
+
+void WriteHead(RdbWriter& writer, const Record& record, UnixMillis now, UnixMillis earliest) {
+  if (earliest != kNoDeadline) writer.Millis(earliest);
+  writer.Length(CountCollection(record, now));
+}
 
 }  // namespace
 
@@ -74,7 +89,9 @@ RdbType RdbTypeOf(const Record& record) {
     case Type::kTokenBucket:
       return RdbType::kModule;
     case Type::kHash:
-      return listpack ? RdbType::kHashListpack : RdbType::kHash;
+      if (listpack) return RdbType::kHashListpack;
+      return EarliestFieldDeadline(record) == kNoDeadline ? RdbType::kHash
+                                                          : RdbType::kHashDeadlines;
     case Type::kSet:
       return record.encoding() == Encoding::kIntset ? RdbType::kSetIntset : RdbType::kSet;
     case Type::kSortedSet:
@@ -101,15 +118,17 @@ void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now) {
     default:
       break;
   }
-  writer.Length(CountCollection(record, now));
-  ElementWriter elements(writer);
+  const UnixMillis earliest = EarliestFieldDeadline(record);
+  WriteHead(writer, record, now, earliest);
+  ElementWriter elements(writer, earliest);
   VisitCollection(record, now, elements);
 }
 
 uint64_t WrittenBytes(const Record& record, UnixMillis now, bool compress) {
   if (record.encoding() == Encoding::kContainer) {
-    ElementMeter meter(compress);
-    meter.Length(CountCollection(record, now));
+    const UnixMillis earliest = EarliestFieldDeadline(record);
+    ElementMeter meter(compress, earliest);
+    WriteHead(meter.writer(), record, now, earliest);
     VisitCollection(record, now, meter);
     return meter.total();
   }

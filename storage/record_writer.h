@@ -1,4 +1,5 @@
-// Writes what a key holds as RDB has it, in a form that Redis 7.0 reads.
+// Writes what a key holds as RDB has it, in a form that Redis 7.0 reads, or 7.4 if it is a hash whose fields
+// have deadlines.
 //
 // Threads     A record that is read under its shard's lock is written under it.
 #pragma once

@@ -59,8 +59,13 @@ bool VisitListpack(Type type, Listpack listpack, CollectionSink& sink) {
 
 bool VisitHash(const Record& record, UnixMillis now, CollectionSink& sink) {
   bool taken = true;
-  hashes::Fields(&record, now).ForEach([&](const PackedValue& field, const PackedValue& value) {
-    taken = taken && sink.Field(field, value);
+  hashes::TableOf(record).ForEach([&](const PackedMember& member) {
+    if (member.deadline <= now) return true;
+    const PackedValue field{false, 0, member.member};
+    const PackedValue value{false, 0, member.value};
+    taken = member.deadline == kNoDeadline ? sink.Field(field, value)
+                                           : sink.FieldUntil(field, value, member.deadline);
+    return taken;
   });
   return taken;
 }

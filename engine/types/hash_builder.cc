@@ -29,13 +29,30 @@ bool Builder::Field(const PackedValue& field, const PackedValue& value) {
       }
       return true;
     }
-    container_ = std::make_unique<HashContainer>();
-    if (!FillTable(listpack_.get(), &container_->table())) return false;
-    listpack_.Release();
+    if (!MakeTable()) return false;
   }
+  return AddToTable(field, value, kNoDeadline);
+}
+
+bool Builder::FieldUntil(const PackedValue& field, const PackedValue& value, UnixMillis deadline) {
+  const uint64_t text_bytes = field.length() + value.length();
+  if (text_bytes > kPairBytesMax || deadline < 0 || deadline > kMemberDeadlineMax) return false;
+  text_bytes_ += text_bytes;
+  if (container_ == nullptr && !MakeTable()) return false;
+  return AddToTable(field, value, deadline);
+}
+
+bool Builder::MakeTable() {
+  container_ = std::make_unique<HashContainer>();
+  if (!FillTable(listpack_.get(), &container_->table())) return false;
+  listpack_.Release();
+  return true;
+}
+
+bool Builder::AddToTable(const PackedValue& field, const PackedValue& value, UnixMillis deadline) {
   char field_digits[kInt64CharsMax];
   char value_digits[kInt64CharsMax];
-  return container_->table().Insert(field.View(field_digits), value.View(value_digits));
+  return container_->table().Insert(field.View(field_digits), value.View(value_digits), deadline);
 }
 
 bool Builder::Finish() {

@@ -21,11 +21,14 @@ class Builder final : public CollectionBuilder {
   explicit Builder(const PackingLimits& limits) : limits_(limits) {}
 
   bool Field(const PackedValue& field, const PackedValue& value) override;
+  bool FieldUntil(const PackedValue& field, const PackedValue& value, UnixMillis deadline) override;
   bool Finish() override;
   Record::Draft TakeDraft(KeyView key) override;
   uint64_t text_bytes() const override { return text_bytes_; }
 
  private:
+  bool MakeTable();
+  bool AddToTable(const PackedValue& field, const PackedValue& value, UnixMillis deadline);
   bool StaysPacked(const PackedValue& field, const PackedValue& value) const;
 
   const PackingLimits& limits_;

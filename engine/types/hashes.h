@@ -47,6 +47,11 @@ class HashContainer final : public Container {
   PackedTable table_{PackedTable::Kind::kMap};
 };
 
+// The table of a hash that is not packed.
+inline const PackedTable& TableOf(const Record& record) {
+  return static_cast<const HashContainer*>(record.container())->table();
+}
+
 // Copies the fields of a packed hash into an empty table. False: one is there twice, which no hash of a key
 // is like.
 bool FillTable(Listpack listpack, PackedTable* table);
