@@ -25,10 +25,13 @@ enum class RdbType : uint8_t {
   kSortedSetZiplist = 12,
   kHashZiplist = 13,
   kListZiplists = 14,  // count, ziplists
+  kStream = 15,        // Redis 5.0's; stream_reader.h has the parts of all three
   kHashListpack = 16,
   kSortedSetListpack = 17,
   kListNodes = 18,    // count, nodes: 1 and one long element, or 2 and a listpack
+  kStream2 = 19,      // Redis 7.0's
   kSetListpack = 20,  // from Redis 7.2 on
+  kStream3 = 21,      // likewise
 };
 
 // What sort of collection it is; nullopt for everything else.
@@ -56,6 +59,10 @@ constexpr std::optional<Type> CollectionOf(RdbType type) {
     default:
       return std::nullopt;
   }
+}
+
+constexpr bool IsStream(RdbType type) {
+  return type == RdbType::kStream || type == RdbType::kStream2 || type == RdbType::kStream3;
 }
 
 // What a node of kListNodes is.
