@@ -61,10 +61,6 @@ constexpr std::optional<Type> CollectionOf(RdbType type) {
   }
 }
 
-constexpr bool IsStream(RdbType type) {
-  return type == RdbType::kStream || type == RdbType::kStream2 || type == RdbType::kStream3;
-}
-
 // What a node of kListNodes is.
 constexpr uint64_t kRdbPlainNode = 1;
 constexpr uint64_t kRdbPackedNode = 2;
