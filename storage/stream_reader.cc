@@ -192,8 +192,9 @@ bool StreamReader::ReadNode() {
     if (!Append(id, pairs_.Finish(), packed.bytes.size())) return false;
     if (is_deleted) gone.push_back(id);
   }
-  // Only now, as a block without live entries would not stay.
-  for (const StreamId id : gone) stream_.Delete(id);
+  // Only now, as a block without live entries would not stay; and from the last one on, as the first live
+  // entry is sought anew whenever it is deleted.
+  for (auto id = gone.rbegin(); id != gone.rend(); ++id) stream_.Delete(*id);
   return words.at_end() && gone.size() == static_cast<uint64_t>(deleted);
 }
 

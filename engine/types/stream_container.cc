@@ -37,7 +37,8 @@ void CopyBlock(const StreamBlock& block, StreamId id_max, Stream& to) {
     to.Append(entry.id(), PairsOf(entry).views(), slot == 0 ? kNewBlock : kSameBlock);
     if (block.deleted(slot)) deleted.push_back(entry.id());
   }
-  for (const StreamId id : deleted) to.Delete(id);
+  // From the last one on, as the first live entry is sought anew whenever it is deleted.
+  for (auto id = deleted.rbegin(); id != deleted.rend(); ++id) to.Delete(*id);
 }
 
 void CopyGroup(const ConsumerGroup& group, Stream& to) {

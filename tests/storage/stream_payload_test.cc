@@ -1,7 +1,5 @@
 // Streams in payloads: random ones there and back, both directions against a stock server, and what is no
 // stream refused.
-#include <array>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -280,6 +278,47 @@ TEST_CASE("streams of Redis 5.0 and 7.2 are read") {
   CHECK(EntriesOf(unchanged->Range(StreamId::Min(), StreamId::Max())) ==
         Entries{{{1, 1}, {{"f", "v"}}}});
   CHECK(ValueOf(*unchanged) == forgery.Value());
+}
+
+TEST_CASE("a node of deleted entries alone leaves nothing") {
+  Forgery forgery;
+  forgery.words[0] = Forgery::Number(0);
+  forgery.words[1] = Forgery::Number(2);
+  forgery.words[5] = Forgery::Number(3);
+  for (size_t i = 5; i < 10; ++i) forgery.words.push_back(forgery.words[i]);
+  forgery.words[12] = Forgery::Number(5);
+  forgery.length = 0;
+  forgery.added = 2;
+  forgery.last_id = {1, 6};
+  forgery.first_id = StreamId::Max();
+  const auto stream = Read(forgery.Value());
+  REQUIRE(stream != nullptr);
+  CHECK(stream->length() == 0);
+  CHECK(stream->block_count() == 0);
+  CHECK(stream->first_id().IsZero());
+  CHECK(stream->last_id() == StreamId{1, 6});
+  CHECK(Read(ValueOf(*stream)) != nullptr);
+}
+
+// The first live entry is sought anew whenever it is deleted: the order of deletions decides for how long.
+TEST_CASE("large nodes whose first entries are deleted are read in reasonable time") {
+  Forgery forgery;
+  const int count = 60'000;
+  const std::vector<PackedValue> entry(forgery.words.begin() + 5, forgery.words.end());
+  forgery.words[0] = Forgery::Number(1);
+  forgery.words[1] = Forgery::Number(count - 1);
+  forgery.words[5] = Forgery::Number(3);
+  for (int i = 1; i < count; ++i) {
+    forgery.words.insert(forgery.words.end(), entry.begin(), entry.end());
+    forgery.words[forgery.words.size() - 5] = Forgery::Number(i + 1 == count ? 2 : 3);
+    forgery.words[forgery.words.size() - 3] = Forgery::Number(i);
+  }
+  forgery.added = count;
+  forgery.first_id = forgery.last_id = {1, count};
+  const auto stream = Read(forgery.Value());
+  REQUIRE(stream != nullptr);
+  CHECK(stream->length() == 1);
+  CHECK(stream->block_count() == 1);
 }
 
 TEST_CASE("ids that do not ascend are refused") {
