@@ -5,6 +5,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
 #include "engine/types/collections.h"
+#include "engine/types/stream_container.h"
 #include "engine/types/strings.h"
 
 namespace alai {
@@ -104,12 +105,27 @@ bool DataDigest::Scored(const PackedValue& member, double score) {
   return Pair(member.View(member_digits), {score_digits, FormatDouble(score, score_digits)});
 }
 
+void DataDigest::MixStream(const Stream& stream) {
+  StreamRange range = stream.Range(StreamId::Min(), StreamId::Max());
+  while (range.Next()) {
+    const std::string id = std::to_string(range.id().ms) + '.' + std::to_string(range.id().seq);
+    sha1_.Mix(id, &value_);
+    StreamEntry::Fields fields(range.entry());
+    while (fields.Next()) {
+      sha1_.Mix(fields.field(), &value_);
+      sha1_.Mix(fields.value(), &value_);
+    }
+  }
+}
+
 void DataDigest::GoOnWithValue(const Record& record, UnixMillis now) {
   MixNumber(TypeNumber(record.type()), &value_);
   if (record.type() == Type::kString) {
     sha1_.Mix(strings::Text(record).view(), &value_);
   } else if (record.type() == Type::kTokenBucket) {
     Element(PackedValue::Of(record.integer()));
+  } else if (record.type() == Type::kStream) {
+    MixStream(static_cast<StreamContainer*>(record.container())->stream());
   } else {
     VisitCollection(record, now, *this);
   }

@@ -12,6 +12,7 @@
 //     set        add each member
 //     hash       add each pair's digest, into which field and value are mixed
 //     sorted set the same of member and score, in 17 digits
+//     stream     mix each entry's id, as "<ms>.<seq>", and its names and values in turn
 //
 // Numbers of databases and types are four bytes, big-endian.
 //
@@ -31,6 +32,8 @@
 #include "engine/types/collection_sink.h"
 
 namespace alai {
+
+class Stream;
 
 // SHA-1 of many short texts.
 class Sha1 {
@@ -68,6 +71,7 @@ class DataDigest final : private CollectionSink {
   // Into value_.
   void GoOnWithValue(const Record& record, UnixMillis now);
   bool Pair(std::string_view first, std::string_view second);
+  void MixStream(const Stream& stream);
 
   bool Element(const PackedValue& element) override;
   bool Member(const PackedValue& member) override;

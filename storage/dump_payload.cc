@@ -1,6 +1,7 @@
 // A payload is checked from its end: the footer first, and only then the value is parsed.
 #include "storage/dump_payload.h"
 
+#include "engine/types/stream_container.h"
 #include "engine/types/strings.h"
 #include "storage/byte_order.h"
 #include "storage/collection_reader.h"
@@ -8,6 +9,7 @@
 #include "storage/module_id.h"
 #include "storage/rdb_types.h"
 #include "storage/record_writer.h"
+#include "storage/stream_reader.h"
 
 namespace alai {
 namespace {
@@ -46,6 +48,38 @@ bool BuildCollection(RdbReader& reader, RdbType type, const PackingLimits& limit
          value->collection->Finish();
 }
 
+// A stream that was read as a whole. Takes no elements.
+class ReadStreamValue final : public CollectionBuilder {
+ public:
+  bool Read(RdbReader& reader, RdbType type) {
+    return ReadStream(reader, type, &container_->stream(), &text_bytes_);
+  }
+  // Streams may be empty.
+  bool Finish() override { return true; }
+  Record::Draft TakeDraft(KeyView key) override {
+    Record::Draft draft;
+    draft.key = key.bytes;
+    draft.type = Type::kStream;
+    draft.encoding = Encoding::kContainer;
+    draft.container = container_.release();
+    draft.read_under_lock = true;
+    return draft;
+  }
+  uint64_t text_bytes() const override { return text_bytes_; }
+
+ private:
+  std::unique_ptr<StreamContainer> container_ = std::make_unique<StreamContainer>();
+  uint64_t text_bytes_ = 0;
+};
+
+bool BuildStream(RdbReader& reader, RdbType type, DumpedValue* value) {
+  auto stream = std::make_unique<ReadStreamValue>();
+  if (!stream->Read(reader, type)) return false;
+  value->type = Type::kStream;
+  value->collection = std::move(stream);
+  return true;
+}
+
 bool FooterIsGood(std::string_view payload, bool check_crc) {
   if (payload.size() < kFooterBytes) return false;
   const size_t crc_at = payload.size() - kCrcBytes;
@@ -62,6 +96,10 @@ bool ReadValue(RdbReader& reader, const PackingLimits& limits, DumpedValue* valu
       return ReadString(reader, value);
     case RdbType::kModule:
       return ReadTokenBucket(reader, value);
+    case RdbType::kStream:
+    case RdbType::kStream2:
+    case RdbType::kStream3:
+      return BuildStream(reader, type, value);
     default:
       return BuildCollection(reader, type, limits, value);
   }

@@ -63,8 +63,8 @@ struct DumpedValue {
 };
 
 // Reads a payload. A string comes out as it was stored: whether bytes that spell an integer become one is
-// decided as for SET. A collection takes the form that the limits ask for, whatever it comes in. As with
-// Redis, bytes between the value and the footer are ignored; the value itself may not reach into the footer.
+// decided as for SET. A collection takes the form that the limits ask for, whatever it comes in; a stream keeps
+// its blocks. As with Redis, bytes between the value and the footer are ignored; the value itself may not reach into the footer.
 DumpError DecodeDump(std::string_view payload, const DumpDecodeOptions& options,
                      const PackingLimits& limits, DumpedValue* value);
 

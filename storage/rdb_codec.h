@@ -51,6 +51,8 @@ class RdbWriter {
   RdbWriter(std::string* out, bool compress) : out_(*out), compress_(compress) {}
 
   void Byte(uint8_t byte) { out_ += static_cast<char>(byte); }
+  // As they are, without a length.
+  void Bytes(std::string_view bytes) { out_ += bytes; }
   void Length(uint64_t length);
   void Double(double value);
   void Millis(UnixMillis time);
@@ -73,6 +75,8 @@ class RdbReader {
       : rest_(bytes), string_bytes_max_(string_bytes_max) {}
 
   uint8_t Byte();
+  // So many bytes as they are; none when there are fewer.
+  std::string_view Bytes(uint64_t size) { return Take(size); }
   uint64_t Length();
   double Double();
   double DecimalDouble();

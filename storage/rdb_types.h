@@ -26,16 +26,18 @@ enum class RdbType : uint8_t {
   kSortedSetZiplist = 12,
   kHashZiplist = 13,
   kListZiplists = 14,  // count, ziplists
+  kStream = 15,        // Redis 5.0's; stream_reader.h has the parts of all three
   kHashListpack = 16,
   kSortedSetListpack = 17,
   kListNodes = 18,    // count, nodes: 1 and one long element, or 2 and a listpack
+  kStream2 = 19,      // Redis 7.0's
   kSetListpack = 20,  // from Redis 7.2 on
+  kStream3 = 21,      // likewise
   // Hashes some of whose fields have deadlines, in milliseconds.
   kHashValkey = 22,     // Valkey 9: count, fields, values and deadlines, -1 for none
   kHashDeadlines = 24,  // Redis 7.4: see collection_writer.h
   kHashListpackEx =
-      25,  // Redis 7.4: the earliest deadline; a string: a listpack of fields, values and
-           // deadlines, 0 for none
+      25,  // Redis 7.4: the earliest deadline, a listpack with one, or 0, behind each value
 };
 
 // What sort of collection it is; nullopt for everything else.

@@ -5,8 +5,10 @@
 #include "engine/blob.h"
 #include "engine/types/collections.h"
 #include "engine/types/hashes.h"
+#include "engine/types/stream_container.h"
 #include "storage/collection_writer.h"
 #include "storage/module_id.h"
+#include "storage/stream_writer.h"
 
 namespace alai {
 namespace {
@@ -39,6 +41,21 @@ void WriteListpackNode(RdbWriter& writer, const Record& record) {
 UnixMillis EarliestFieldDeadline(const Record& record) {
   const bool table = record.type() == Type::kHash && record.encoding() == Encoding::kContainer;
   return table ? hashes::TableOf(record).EarliestDeadline() : kNoDeadline;
+}
+
+const Stream& StreamOf(const Record& record) {
+  return static_cast<StreamContainer*>(record.container())->stream();
+}
+
+uint64_t WrittenStreamBytes(const Stream& stream, bool compress) {
+  std::string bytes;
+  RdbWriter writer(&bytes, compress);
+  uint64_t total = 0;
+  WriteStream(writer, stream, [&] {
+    total += bytes.size();
+    bytes.clear();
+  });
+  return total + bytes.size();
 }
 
 // Counts what elements are long, one by one.
@@ -98,6 +115,8 @@ RdbType RdbTypeOf(const Record& record) {
       return listpack ? RdbType::kSortedSetListpack : RdbType::kSortedSet;
     case Type::kList:
       return listpack ? RdbType::kListNodes : RdbType::kList;
+    case Type::kStream:
+      return RdbType::kStream2;
     default:
       return RdbType::kString;
   }
@@ -115,6 +134,8 @@ void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now) {
       return WritePacked(writer, record.inline_value());
     case RdbType::kListNodes:
       return WriteListpackNode(writer, record);
+    case RdbType::kStream2:
+      return WriteStream(writer, StreamOf(record));
     default:
       break;
   }
@@ -125,6 +146,7 @@ void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now) {
 }
 
 uint64_t WrittenBytes(const Record& record, UnixMillis now, bool compress) {
+  if (record.type() == Type::kStream) return WrittenStreamBytes(StreamOf(record), compress);
   if (record.encoding() == Encoding::kContainer) {
     const UnixMillis earliest = EarliestFieldDeadline(record);
     ElementMeter meter(compress, earliest);

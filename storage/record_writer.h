@@ -19,7 +19,8 @@ RdbType RdbTypeOf(const Record& record);
 // Appends the value, without its type. Fields whose time has come are left out.
 void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now);
 
-// How many bytes that would be. Takes memory for one element, or for a packed value, but not for all.
+// How many bytes that would be. Takes memory for one element or block, or for a packed value, but not for
+// all.
 uint64_t WrittenBytes(const Record& record, UnixMillis now, bool compress);
 
 }  // namespace alai

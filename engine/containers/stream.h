@@ -83,6 +83,8 @@ class Stream {
   StreamId max_deleted_id() const { return max_deleted_id_; }
   uint64_t entries_added() const { return entries_added_; }
   uint64_t block_count() const { return directory_.size(); }
+  // Valid until the stream changes.
+  IdTree<StreamBlock*>::Root blocks() const { return directory_.root(); }
   // Nodes of the directory, blocks not included.
   uint64_t CountDirectoryNodes() const { return directory_.CountNodes(); }
   // XSETID, and loading. `last_id` is not below that of the last entry, `entries_added` not below length().
@@ -114,6 +116,10 @@ class Stream {
 
   // How many entries the group has yet to read, if that can be told.
   std::optional<int64_t> Lag(const ConsumerGroup& group) const;
+
+  // How many entries had been added when that with `id` was the last; ConsumerGroup::kReadUnknown if that
+  // cannot be told.
+  int64_t CountUpTo(StreamId id) const;
 
   // A group has been given an entry behind its last as a new one. What XREADGROUP does for each entry;
   // `consumer` is nullptr for NOACK.
@@ -154,8 +160,6 @@ class Stream {
  private:
   using GroupSet = std::set<ConsumerGroup*, ByName>;
 
-  // How many entries had been added when that with `id` was the last; kReadUnknown if that cannot be told.
-  int64_t CountUpTo(StreamId id) const;
   bool IsWhole() const;
   bool MayHaveDeletedFrom(StreamId id) const;
   // The block that `id` lies in, if any, and its place there.
