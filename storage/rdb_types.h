@@ -34,10 +34,9 @@ enum class RdbType : uint8_t {
   kSetListpack = 20,  // from Redis 7.2 on
   kStream3 = 21,      // likewise
   // Hashes some of whose fields have deadlines, in milliseconds.
-  kHashValkey = 22,     // Valkey 9: count, fields, values and deadlines, -1 for none
-  kHashDeadlines = 24,  // Redis 7.4: see collection_writer.h
-  kHashListpackEx =
-      25,  // Redis 7.4: the earliest deadline, a listpack with one, or 0, behind each value
+  kHashValkey = 22,      // Valkey 9: count, fields, values and deadlines, -1 for none
+  kHashDeadlines = 24,   // Redis 7.4: see collection_writer.h
+  kHashListpackEx = 25,  // Redis 7.4: the earliest deadline; a listpack of threes
 };
 
 // What sort of collection it is; nullopt for everything else.
