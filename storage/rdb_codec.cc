@@ -118,7 +118,9 @@ uint8_t RdbReader::Byte() { return static_cast<uint8_t>(BigEndian(Take(1))); }
 
 double RdbReader::Double() { return std::bit_cast<double>(LittleEndian(Take(sizeof(double)))); }
 
-UnixMillis RdbReader::Millis() { return LittleEndianSigned(Take(sizeof(UnixMillis))); }
+UnixMillis RdbReader::Millis() {
+  return static_cast<UnixMillis>(LittleEndian(Take(sizeof(UnixMillis))));
+}
 
 double RdbReader::DecimalDouble() {
   const uint8_t length = Byte();

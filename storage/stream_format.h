@@ -27,7 +27,6 @@
 namespace alai::stream_format {
 
 constexpr size_t kIdBytes = 16;
-constexpr size_t kTimeBytes = 8;
 
 // Flags of an entry.
 constexpr int64_t kDeleted = 1;

@@ -38,10 +38,6 @@ StreamId ReadIdBytes(RdbReader& reader) {
   return {BigEndian(bytes.substr(0, kIdBytes / 2)), BigEndian(bytes.substr(kIdBytes / 2))};
 }
 
-UnixMillis ReadTime(RdbReader& reader) {
-  return static_cast<UnixMillis>(LittleEndian(reader.Bytes(kTimeBytes)));
-}
-
 // The words of a sound listpack in turn. The first error latches.
 class Words {
  public:
@@ -293,7 +289,7 @@ bool StreamReader::ReadPending() {
   owned_ = 0;
   for (uint64_t left = reader_.Length(); left > 0; --left) {
     const StreamId id = ReadIdBytes(reader_);
-    const UnixMillis delivered_at = ReadTime(reader_);
+    const UnixMillis delivered_at = reader_.Millis();
     const uint64_t deliveries = reader_.Length();
     if (!reader_.ok() || delivered_at < 0) return false;
     if (!pending_.empty() && id <= pending_.back().id) return false;
@@ -307,8 +303,8 @@ bool StreamReader::ReadConsumer(ConsumerGroup& group) {
   const std::optional<std::string_view> name = ReadName(digits);
   if (!name || group.FindConsumer(*name) != nullptr) return false;
   Consumer* consumer = group.AddConsumer(*name, 0);
-  const UnixMillis seen_at = ReadTime(reader_);
-  const UnixMillis active_at = type_ == RdbType::kStream3 ? ReadTime(reader_) : seen_at;
+  const UnixMillis seen_at = reader_.Millis();
+  const UnixMillis active_at = type_ == RdbType::kStream3 ? reader_.Millis() : seen_at;
   if (!reader_.ok() || seen_at < 0 || active_at < Consumer::kNever) return false;
   consumer->SetSeen(seen_at);
   consumer->SetActive(active_at);

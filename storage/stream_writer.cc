@@ -3,7 +3,6 @@
 #include <string>
 
 #include "engine/containers/listpack.h"
-#include "storage/byte_order.h"
 #include "storage/stream_format.h"
 
 namespace alai {
@@ -22,12 +21,6 @@ std::string IdBytes(StreamId id) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(word >> shift);
   }
   return bytes;
-}
-
-void WriteTime(RdbWriter& writer, UnixMillis time) {
-  std::string bytes;
-  AppendLittleEndian(static_cast<uint64_t>(time), kTimeBytes, &bytes);
-  writer.Bytes(bytes);
 }
 
 // A block as a listpack.
@@ -107,14 +100,14 @@ void WritePending(RdbWriter& writer, const ConsumerGroup& group) {
   PendingRange pending(group, nullptr, StreamId::Min(), StreamId::Max());
   while (pending.Next()) {
     writer.Bytes(IdBytes(pending.id()));
-    WriteTime(writer, pending.entry().delivered_at);
+    writer.Millis(pending.entry().delivered_at);
     writer.Length(pending.entry().deliveries);
   }
 }
 
 void WriteConsumer(RdbWriter& writer, const Consumer& consumer) {
   writer.String(RdbString::Of(consumer.name()));
-  WriteTime(writer, consumer.seen_at());
+  writer.Millis(consumer.seen_at());
   writer.Length(consumer.pending().size());
   IdTree<NoValue>::Cursor cursor(consumer.pending().root());
   for (bool more = cursor.SeekAtOrAfter(StreamId::Min()); more; more = cursor.Next()) {
