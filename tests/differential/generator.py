@@ -108,6 +108,9 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
         if values.chance() < CONNECTION_SWITCH:
             connection = 1 - connection
         for args in producer(values):
+            if args[:2] == [b"OBJECT", b"ENCODING"] and args[2] in collection_commands.SET_KEYS:
+                items.append(Probe(connection, "encoding", (args[2],)))
+                continue
             sent = args if isinstance(args, Exact) else _perhaps_wrong(values, args)
             items.append(Command(connection, tuple(sent)))
             # A key set with a deadline that has passed stays counted until somebody looks.
