@@ -364,6 +364,7 @@ void Builder::Append(const PackedValue& member, double score) {
       const PackedValue values[] = {member.is_integer ? member : PackedValue::Of(member.text),
                                     packed_score.value()};
       packed_.Apply(ListpackEdit::Append(packed_.get(), values));
+      if (score == 0 && std::signbit(score)) negative_zeros_.push_back(size_ - 1);
       return;
     }
     MoveToContainer();
@@ -373,7 +374,18 @@ void Builder::Append(const PackedValue& member, double score) {
 }
 
 void Builder::MoveToContainer() {
-  container_.reset(NewContainer(packed_.get()));
+  container_ = std::make_unique<SortedSetContainer>();
+  auto negative_zero = negative_zeros_.begin();
+  uint64_t place = 0;
+  Members(packed_.get()).ForEach([&](const PackedValue& member, double score) {
+    if (negative_zero != negative_zeros_.end() && *negative_zero == place) {
+      score = -0.0;
+      ++negative_zero;
+    }
+    ++place;
+    char digits[kInt64CharsMax];
+    container_->set().Set(member.View(digits), score);
+  });
   packed_.Release();
 }
 

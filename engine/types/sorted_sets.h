@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/containers/listpack.h"
@@ -112,6 +113,8 @@ class Builder {
   const uint64_t entries_max_;
   const uint64_t value_bytes_max_;
   ListpackBuffer packed_;
+  // Places of scores in it that are 0 there and become -0 in a container.
+  std::vector<uint64_t> negative_zeros_;
   std::unique_ptr<SortedSetContainer> container_;
   uint64_t size_ = 0;
   uint64_t member_bytes_ = 0;

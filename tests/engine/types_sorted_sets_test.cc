@@ -446,6 +446,25 @@ TEST_CASE_METHOD(SortedSetFixture,
   CHECK_FALSE(replica.sets.contains("out"));
 }
 
+TEST_CASE_METHOD(SortedSetFixture, "what is stored keeps -0 where scores are not packed") {
+  const bool packed = GENERATE(true, false);
+  if (!packed) store_.packing.sorted_set_entries = 2;
+  With("out", [&](Db& db, KeyView key) {
+    sorted_sets::Builder builder(db.store().packing);
+    builder.Append(PackedValue::Of("a"), -1);
+    builder.Append(PackedValue::Of("b"), -0.0);
+    builder.Append(PackedValue::Of("c"), 0.0);
+    builder.Append(PackedValue::Of("d"), -0.0);
+    builder.Store(db, key, "zunionstore");
+    return true;
+  });
+  REQUIRE(Packed("out") == packed);
+  const Members members(Find("out"));
+  CHECK(std::signbit(*members.Score("b")) == !packed);
+  CHECK_FALSE(std::signbit(*members.Score("c")));
+  CHECK(std::signbit(*members.Score("d")) == !packed);
+}
+
 // Sets of up to 300 members that share many.
 Model RandomSet(Random& random) {
   Model model;
