@@ -120,6 +120,10 @@ def _same_scan(ours: Any, stock: Any, _: Circumstances) -> bool:
     return ours[0] == stock[0] == b"0" and set(ours[1]) == set(stock[1])
 
 
+def _same_scored_scan(ours: Any, stock: Any, known: Circumstances) -> bool:
+    return _same_scan(ours, stock, known) and _same_pairs(ours[1], stock[1], known)
+
+
 def _idle_agrees(ours: Any, stock: Any, known: Circumstances) -> bool:
     if type(ours) is not int or type(stock) is not int:
         return False
@@ -172,11 +176,12 @@ ROWS = (
         "which small integers are shared between keys is each server's own",
     ),
     _row(
-        "HKEYS, HVALS, HRANDFIELD, SMEMBERS, SINTER, SUNION, SDIFF, SPOP, SRANDMEMBER",
+        "HKEYS, HVALS, HRANDFIELD, SMEMBERS, SINTER, SUNION, SDIFF, SPOP, SRANDMEMBER, ZRANDMEMBER",
         _same_members,
         "the order of members is each server's own; those drawn are all there are",
     ),
     _row("HGETALL", _same_pairs, "the order of fields is each server's own"),
+    _row("ZSCAN", _same_scored_scan, "the order of members is each server's own"),
     _row("HSCAN, SSCAN", _same_scan, "the order of members is each server's own"),
     _row(
         "ENCODING",

@@ -29,7 +29,12 @@ CHECKED_PAYLOAD_BYTES_MAX = 2000
 # Statistics whose counts depend on how often a full SCAN had to call.
 UNCOUNTED = ("scan", "info", "config|resetstat")
 # What Side.state() asks about each key.
-STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "PTTL", "PEXPIRETIME", "ENCODING")
+STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "ZRANGE", "PTTL", "PEXPIRETIME", "ENCODING")
+# What is dumped and restored, and how the restored value is read; the forms of other types are each server's own.
+READ_RESTORED = {
+    b"string": [b"GET", b"restored"],
+    b"zset": [b"ZRANGE", b"restored", b"0", b"-1", b"WITHSCORES"],
+}
 OPTIONS = ["--enable-debug-command", "yes"]
 
 
@@ -101,6 +106,7 @@ class Side:
                     [b"GET", key],
                     [b"HGETALL", key],
                     [b"SMEMBERS", key],
+                    [b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
                     [b"PTTL", key],
                     [b"PEXPIRETIME", key],
                     [b"OBJECT", b"ENCODING", key],
@@ -270,7 +276,7 @@ class Pair:
         )
 
     def _probe_encoding(self, probe: Probe) -> tuple[str, str] | None:
-        """OBJECT ENCODING of a set, with its size, on which it depends what the servers may say."""
+        """OBJECT ENCODING of what may be a set, with its size, on which depends what the servers may say."""
         texts, replies, members = [], [], None
         for side in self.sides:
             connection = side.connections[probe.connection]
@@ -288,10 +294,11 @@ class Pair:
             for side in self.sides:
                 side.ask([[b"SELECT", b"%d" % index]])
             for key in self.stock.ask([[b"KEYS", b"*"]])[0]:
-                if self.stock.ask([[b"TYPE", key]])[0].text != b"string":
-                    continue  # only those can be dumped yet
+                read = READ_RESTORED.get(self.stock.ask([[b"TYPE", key]])[0].text)
+                if read is None:
+                    continue
                 dumps = [side.ask([[b"DUMP", key]])[0] for side in self.sides]
-                reads = [_misread(side, dumps) for side in self.sides]
+                reads = [_misread(side, dumps, read) for side in self.sides]
                 if any(reads):
                     wrong[index, key] = tuple(reads)
         return _texts(wrong)
@@ -344,7 +351,7 @@ def _full_scan(connection: wire.Connection, args: tuple[bytes, ...]) -> set[byte
             return keys
 
 
-def _misread(reader: Side, dumps: list[bytes]) -> str | None:
+def _misread(reader: Side, dumps: list[bytes], read: list[bytes]) -> str | None:
     """Says what is wrong when a server does not make the same of two dumps of one key."""
     results = []
     for dump in dumps:
@@ -359,7 +366,7 @@ def _misread(reader: Side, dumps: list[bytes]) -> str | None:
             dump = payload.stamp(dump, reader.rdb_version)
         ask = [
             [b"RESTORE", b"restored", b"0", dump],
-            [b"GET", b"restored"],
+            read,
             [b"OBJECT", b"ENCODING", b"restored"],
         ]
         results.append(reader.ask([*ask, [b"DEL", b"restored"]]))
