@@ -33,6 +33,7 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> ListWaitCommands();
 std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> MigrateCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> RateCommands();
@@ -50,24 +51,19 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,
-    ClientCommands,      ClusterCommands,
-    CommandCommands,     ConfigCommands,
-    ConnectionCommands,  CounterCommands,
-    DebugCommands,       DumpCommands,
-    ExpiryCommands,      FlushCommands,
-    HashCommands,        HashExpiryCommands,
-    HyperLogLogCommands, InfoCommands,
-    KeyClassCommands,    KeyCommands,
-    LatencyCommands,     ListCommands,
-    ListMoveCommands,    ListWaitCommands,
-    MemoryCommands,      MonitorCommands,
-    ObjectCommands,      RateCommands,
-    ScanCommands,        ServerCommands,
-    SetAlgebraCommands,  SetCommands,
-    SlowLogCommands,     SortedSetAlgebraCommands,
-    SortedSetCommands,   SortedSetRangeCommands,
-    StringCommands,      StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,         ClientCommands,
+    ClusterCommands,     CommandCommands,        ConfigCommands,
+    ConnectionCommands,  CounterCommands,        DebugCommands,
+    DumpCommands,        ExpiryCommands,         FlushCommands,
+    HashCommands,        HashExpiryCommands,     HyperLogLogCommands,
+    InfoCommands,        KeyClassCommands,       KeyCommands,
+    LatencyCommands,     ListCommands,           ListMoveCommands,
+    ListWaitCommands,    MemoryCommands,         MigrateCommands,
+    MonitorCommands,     ObjectCommands,         RateCommands,
+    ScanCommands,        ServerCommands,         SetAlgebraCommands,
+    SetCommands,         SlowLogCommands,        SortedSetAlgebraCommands,
+    SortedSetCommands,   SortedSetRangeCommands, StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
