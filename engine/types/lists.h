@@ -47,6 +47,7 @@ class ListContainer final : public Container {
   void set_quicklist(bool quicklist) { quicklist_ = quicklist; }
 
   size_t allocated_bytes() const override;
+  uint64_t parts() const override { return list_.nodes(); }
   bool FreeSome(size_t nodes) override { return list_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return quicklist_ ? "quicklist" : "listpack"; }
   Container* Copy() const override;

@@ -114,22 +114,25 @@ void Elements::AddText(std::string_view text) {
   elements_.push_back({text, 0, static_cast<uint32_t>(elements_.size())});
 }
 
+// Every pattern is followed, even when it is known already that the elements cannot be compared: what is looked
+// up counts as used.
 Errc Elements::Weigh(Db& db, const Order& order) {
   if (order.alphabetic && order.by == nullptr) return Errc::kOk;
   if (order.alphabetic) weights_.reserve(elements_.size());
+  bool comparable = true;
   for (Element& element : elements_) {
     if (order.by == nullptr) {
-      if (!ParseDoubleLoosely(element.text, &element.score)) return Errc::kNotFloat;
+      comparable = comparable && ParseDoubleLoosely(element.text, &element.score);
       continue;
     }
     const std::optional<PackedValue> weight = order.by->Follow(db, element.text);
     if (order.alphabetic) {
       weights_.push_back(TextOf(weight));
     } else if (weight.has_value()) {
-      if (!NumberOf(*weight, &element.score)) return Errc::kNotFloat;
+      comparable = NumberOf(*weight, &element.score) && comparable;
     }
   }
-  return Errc::kOk;
+  return comparable ? Errc::kOk : Errc::kNotFloat;
 }
 
 std::optional<std::string_view> Elements::TextOf(const std::optional<PackedValue>& value) {
