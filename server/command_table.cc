@@ -42,6 +42,7 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowLogCommands();
+std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
@@ -51,19 +52,25 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,         ClientCommands,
-    ClusterCommands,     CommandCommands,        ConfigCommands,
-    ConnectionCommands,  CounterCommands,        DebugCommands,
-    DumpCommands,        ExpiryCommands,         FlushCommands,
-    HashCommands,        HashExpiryCommands,     HyperLogLogCommands,
-    InfoCommands,        KeyClassCommands,       KeyCommands,
-    LatencyCommands,     ListCommands,           ListMoveCommands,
-    ListWaitCommands,    MemoryCommands,         MigrateCommands,
-    MonitorCommands,     ObjectCommands,         RateCommands,
-    ScanCommands,        ServerCommands,         SetAlgebraCommands,
-    SetCommands,         SlowLogCommands,        SortedSetAlgebraCommands,
-    SortedSetCommands,   SortedSetRangeCommands, StringCommands,
-    StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,
+    ClientCommands,      ClusterCommands,
+    CommandCommands,     ConfigCommands,
+    ConnectionCommands,  CounterCommands,
+    DebugCommands,       DumpCommands,
+    ExpiryCommands,      FlushCommands,
+    HashCommands,        HashExpiryCommands,
+    HyperLogLogCommands, InfoCommands,
+    KeyClassCommands,    KeyCommands,
+    LatencyCommands,     ListCommands,
+    ListMoveCommands,    ListWaitCommands,
+    MemoryCommands,      MigrateCommands,
+    MonitorCommands,     ObjectCommands,
+    RateCommands,        ScanCommands,
+    ServerCommands,      SetAlgebraCommands,
+    SetCommands,         SlowLogCommands,
+    SortCommands,        SortedSetAlgebraCommands,
+    SortedSetCommands,   SortedSetRangeCommands,
+    StringCommands,      StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
@@ -155,6 +162,7 @@ void SetKeyRange(CommandInfo& info) {
 }
 
 KeyPattern PatternOf(const CommandInfo& info) {
+  if (info.spec->reach != nullptr) return KeyPattern::kReach;
   if (info.spec->find_keys != nullptr) return KeyPattern::kGeneral;
   int keys = 0;
   int16_t next = 0;  // where the next spec has to begin for the whole to be one range

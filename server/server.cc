@@ -107,6 +107,7 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
   store_->SetKeyClasses(workers_[0]->thread(), KeyClassesOf(config.keyclass.get()));
   FollowMemoryPolicy();
   FollowPackingLimits();
+  FollowLazyFree();
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
 
@@ -195,6 +196,14 @@ void Server::FollowMemoryPolicy() {
   }
 }
 
+void Server::FollowLazyFree() {
+  LazyFree& lazy_free = store_->reclaimer().lazy_free();
+  lazy_free.SetLazy(FreeCause::kDelete, config_.lazyfree_lazy_user_del);
+  lazy_free.SetLazy(FreeCause::kSideEffect, config_.lazyfree_lazy_server_del);
+  lazy_free.SetLazy(FreeCause::kExpired, config_.lazyfree_lazy_expire);
+  lazy_free.SetLazy(FreeCause::kEvicted, config_.lazyfree_lazy_eviction);
+}
+
 void Server::FollowPackingLimits() {
   const auto follow = [](auto& limit, const auto& setting) {
     limit.store(static_cast<decltype(limit.load())>(setting.get()), std::memory_order_relaxed);
@@ -230,6 +239,9 @@ std::string Server::Apply(ApplyHook hook) {
     case ApplyHook::kPacking:
       FollowPackingLimits();
       return {};
+    case ApplyHook::kLazyFree:
+      FollowLazyFree();
+      return {};
     case ApplyHook::kMaxmemory:
       FollowMemoryPolicy();
       WarnIfMemoryIsShort();
@@ -259,6 +271,7 @@ void Server::ResetStats() {
   stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys(), store_->ExpiredFields());
   store_->eviction().ResetExceeded();
   store_->ResetClassFigures();
+  store_->reclaimer().lazy_free().ResetFreed();
 }
 
 }  // namespace alai

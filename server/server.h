@@ -91,6 +91,7 @@ class Server final : public ConfigHost {
   // maxmemory-policy and what belongs to it.
   void FollowMemoryPolicy();
   void FollowPackingLimits();
+  void FollowLazyFree();
   void WarnIfMemoryIsShort();
 
   enum class Loops : uint8_t { kEpoll, kManual };

@@ -18,6 +18,7 @@ import connection_commands
 import key_commands
 import list_commands
 import short_lives
+import sort_commands
 import string_commands
 from values import Exact, Values
 
@@ -91,6 +92,7 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + sort_commands.TABLE
     + collection_commands.TABLE
 )
 
