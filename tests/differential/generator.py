@@ -18,6 +18,7 @@ import connection_commands
 import key_commands
 import list_commands
 import short_lives
+import sort_commands
 import sorted_set_commands
 import string_commands
 from values import Exact, Values
@@ -98,6 +99,7 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + sort_commands.TABLE
     + collection_commands.TABLE
     + sorted_set_commands.TABLE
 )
