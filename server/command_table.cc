@@ -46,31 +46,33 @@ std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
+std::span<const CommandSpec> SortedSetWaitCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,
-    ClientCommands,      ClusterCommands,
-    CommandCommands,     ConfigCommands,
-    ConnectionCommands,  CounterCommands,
-    DebugCommands,       DumpCommands,
-    ExpiryCommands,      FlushCommands,
-    HashCommands,        HashExpiryCommands,
-    HyperLogLogCommands, InfoCommands,
-    KeyClassCommands,    KeyCommands,
-    LatencyCommands,     ListCommands,
-    ListMoveCommands,    ListWaitCommands,
-    MemoryCommands,      MigrateCommands,
-    MonitorCommands,     ObjectCommands,
-    RateCommands,        ScanCommands,
-    ServerCommands,      SetAlgebraCommands,
-    SetCommands,         SlowLogCommands,
-    SortCommands,        SortedSetAlgebraCommands,
-    SortedSetCommands,   SortedSetRangeCommands,
-    StringCommands,      StringRangeCommands,
+    BitFieldCommands,      BitmapCommands,
+    ClientCommands,        ClusterCommands,
+    CommandCommands,       ConfigCommands,
+    ConnectionCommands,    CounterCommands,
+    DebugCommands,         DumpCommands,
+    ExpiryCommands,        FlushCommands,
+    HashCommands,          HashExpiryCommands,
+    HyperLogLogCommands,   InfoCommands,
+    KeyClassCommands,      KeyCommands,
+    LatencyCommands,       ListCommands,
+    ListMoveCommands,      ListWaitCommands,
+    MemoryCommands,        MigrateCommands,
+    MonitorCommands,       ObjectCommands,
+    RateCommands,          ScanCommands,
+    ServerCommands,        SetAlgebraCommands,
+    SetCommands,           SlowLogCommands,
+    SortCommands,          SortedSetAlgebraCommands,
+    SortedSetCommands,     SortedSetRangeCommands,
+    SortedSetWaitCommands, StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

@@ -117,7 +117,7 @@ void Restore(Call& call) {
   while (args.remaining() > 0) options.Take(args);
   if (!args.Done()) return call.Fail(args.error());
   Db& db = call.db();
-  if (!options.replace && db.Find(key, Lookup::kPeek) != nullptr) {
+  if (!options.replace && db.Find(key, Lookup::kWrite) != nullptr) {
     return call.Fail(error_text::kBusyKey);
   }
   int64_t ttl;
