@@ -44,6 +44,9 @@ std::span<const CommandSpec> SlowLogCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
@@ -67,7 +70,9 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     SetAlgebraCommands,  SetCommands,
     SlowLogCommands,     SortedSetAlgebraCommands,
     SortedSetCommands,   SortedSetRangeCommands,
-    StringCommands,      StringRangeCommands,
+    StreamCommands,      StreamInfoCommands,
+    StreamReadCommands,  StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.
