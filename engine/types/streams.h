@@ -84,8 +84,8 @@ struct NewId {
 };
 
 struct AddRequest {
-  NewId id;
-  FieldValues pairs;
+  NewId id = {};
+  FieldValues pairs = {};
   bool only_existing = false;
   std::optional<TrimRule> trim = {};  // after the entry was added
 };

@@ -184,7 +184,7 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "5.0.0",
      .complexity = "O(1), or O(N) with FULL, where N is the number of what is shown",
      .summary = "Tells what a stream consists of.",
-     .arguments = "key:key [full-block: FULL [COUNT count:integer]]",
+     .arguments = "key:key [full-block: full=FULL [COUNT count:integer]]",
      .history = "6.0.0: Added the `FULL` modifier. | 7.0.0: Added the `max-deleted-entry-id`,"
                 " `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag` fields."
                 " | 7.2.0: Added the `active-time` field, and changed the meaning of"
