@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/ascii.h"
@@ -73,14 +75,8 @@ StreamId Resolve(const ReadFrom& from, const Stream* stream) {
   return last.has_value() ? last->Previous().value_or(StreamId{}) : StreamId{};
 }
 
-// A stream to read, nullptr if it is not there, and the id to read behind.
-struct Source {
-  const Stream* stream;
-  StreamId after;
-};
-
-// False when the call has failed.
-bool FindSources(Call& call, const StreamReadRequest& request, std::vector<Source>* sources) {
+// The ids to read behind; false when the call has failed.
+bool ResolveIds(Call& call, const StreamReadRequest& request, std::vector<StreamId>* after) {
   for (size_t i = 0; i < request.keys.size(); ++i) {
     const Result<const Stream*> stream = streams::Read(call.db(), call.Key(request.keys[i]));
     ReadFrom from;
@@ -93,17 +89,24 @@ bool FindSources(Call& call, const StreamReadRequest& request, std::vector<Sourc
       call.Fail(error);
       return false;
     }
-    sources->push_back({*stream, Resolve(from, *stream)});
+    after->push_back(Resolve(from, *stream));
   }
   return true;
 }
 
-void WaitForEntries(Call& call, const StreamReadRequest& request,
-                    const std::vector<Source>& sources) {
+// A second look at each key, which also counts as one: that is what clients see in the statistics.
+void ReadAll(Call& call, const StreamReadRequest& request, std::span<const StreamId> after,
+             StreamsReply& written) {
+  for (size_t i = 0; i < after.size(); ++i) {
+    const Result<const Stream*> found = streams::Read(call.db(), call.Key(request.keys[i]));
+    const Stream* stream = found.ok() ? *found : nullptr;
+    if (stream == nullptr || !HasBehind(*stream, after[i])) continue;
+    WriteBehind(written, call.reply(), request.keys[i], *stream, after[i], request.count_max);
+  }
+}
+
+void WaitForEntries(Call& call, const StreamReadRequest& request, std::vector<StreamId> after) {
   std::vector<std::string> keys(request.keys.begin(), request.keys.end());
-  std::vector<StreamId> after;
-  after.reserve(sources.size());
-  for (const Source& source : sources) after.push_back(source.after);
   auto waiter = std::make_shared<ReadWaiter>(call, keys, std::move(after), request.count_max);
   WaitForKeys(call, std::move(waiter), std::move(keys), *request.block_ns,
               KeyWaiter::OnTimeout::kNullArray);
@@ -114,22 +117,17 @@ void XRead(Call& call) {
   StreamReadRequest request;
   ReadStreamRequest(args, StreamReader::kClient, call.now(), &request);
   if (!args.Done()) return call.Fail(args.error());
-  std::vector<Source> sources;
-  sources.reserve(request.keys.size());
-  if (!FindSources(call, request, &sources)) return;
+  std::vector<StreamId> after;
+  after.reserve(request.keys.size());
+  if (!ResolveIds(call, request, &after)) return;
   StreamsReply written(call.reply());
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const Source& source = sources[i];
-    if (source.stream == nullptr || !HasBehind(*source.stream, source.after)) continue;
-    WriteBehind(written, call.reply(), request.keys[i], *source.stream, source.after,
-                request.count_max);
-  }
+  ReadAll(call, request, after, written);
   if (!written.empty() || !request.block_ns.has_value()) return written.End();
   // The keys' shards must be held from the look at them until somebody waits there.
   if (call.db().access() == Access::kOptimistic) {
     call.db().tally().needs_lock = true;
   } else {
-    WaitForEntries(call, request, sources);
+    WaitForEntries(call, request, std::move(after));
   }
 }
 

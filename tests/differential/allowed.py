@@ -94,6 +94,14 @@ def _same_scan(ours: Any, stock: Any) -> bool:
     return ours[0] == stock[0] == b"0" and set(ours[1]) == set(stock[1])
 
 
+def _same_stream_info(ours: Any, stock: Any) -> bool:
+    if type(ours) is not type(stock) or not isinstance(ours, list):
+        return False
+    pairs = [list(r) if isinstance(r, Map) else list(zip(r[::2], r[1::2])) for r in (ours, stock)]
+    known = [[pair for pair in side if pair[0] != b"radix-tree-nodes"] for side in pairs]
+    return known[0] == known[1] and len(ours) == len(stock)
+
+
 def _idle_agrees(ours: Any, stock: Any) -> bool:
     return type(ours) is int and type(stock) is int and 0 <= ours <= stock + SKEW_MS // 1000
 
@@ -149,6 +157,7 @@ ROWS = (
         "small sets of anything but integers are packed since Redis 7.2, and members that SDIFFSTORE "
         "only meets on its way leave stock's result a table",
     ),
+    _row("XINFO STREAM", _same_stream_info, "how streams find their nodes is each server's own"),
     _row("KEYS", _same_members, "the order of keys is each server's own"),
     _row("SCAN", _same_scan, "the order of keys is each server's own; a key may come twice"),
     _row("RANDOMKEY", _both_keys, "the choice is random"),

@@ -1,5 +1,5 @@
-"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, key and connection
-command with all its options, and now and then something wrong.
+"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, stream, key and
+connection command with all its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -18,6 +18,7 @@ import connection_commands
 import key_commands
 import list_commands
 import short_lives
+import stream_commands
 import string_commands
 from values import Exact, Values
 
@@ -91,6 +92,7 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + stream_commands.TABLE
     + collection_commands.TABLE
 )
 
