@@ -182,15 +182,14 @@ void XLen(Call& call) {
 void Range(Call& call, bool reverse) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
-  StreamId from;
-  StreamId to;
-  if (reverse) {
-    to = ReadRangeEnd(args);
-    from = ReadRangeStart(args);
-  } else {
-    from = ReadRangeStart(args);
-    to = ReadRangeEnd(args);
-  }
+  // Of two bounds that are wrong, the start is complained of, wherever it stands.
+  const auto bounds = args.Take(2);
+  ArgReader start(bounds.subspan(reverse ? 1 : 0, 1));
+  ArgReader end(bounds.subspan(reverse ? 0 : 1, 1));
+  const StreamId from = ReadRangeStart(start);
+  const StreamId to = ReadRangeEnd(end);
+  if (!start.ok()) args.Fail(start.error());
+  if (!end.ok()) args.Fail(end.error());
   std::optional<uint64_t> count;
   while (args.TakeWord("COUNT")) count = ReadStreamCount(args, 0);
   if (!args.Done()) return call.Fail(args.error());
