@@ -76,14 +76,16 @@ def _bound(v: Values, now: int) -> bytes:
     if chance < 0.5:
         return b"(" + _id(v, now)
     if chance < 0.55:
-        return v.choice((b"18446744073709551615", b"(0-0", b"(18446744073709551615-18446744073709551615", b"*"))
+        last = b"18446744073709551615"
+        return v.choice((last, b"(0-0", b"(" + last + b"-" + last, b"*"))
     return _id(v, now)
 
 
 def _count(v: Values) -> list[bytes]:
     if v.chance() < 0.5:
         return []
-    return [v.spelling(b"COUNT"), v.choice((b"1", b"2", b"3", b"10", b"0", b"-1", b"9223372036854775807"))]
+    count = v.choice((b"1", b"2", b"3", b"10", b"0", b"-1", b"9223372036854775807"))
+    return [v.spelling(b"COUNT"), count]
 
 
 def _trim_rule(v: Values, now: int) -> list[bytes]:
@@ -118,7 +120,8 @@ def _add(v: Values, now: int) -> tuple[list[bytes], int]:
     if v.chance() < 0.6:
         fields = [b"f", b"g", b"12"][:pairs]
     for field in fields:
-        args += [field, v.choice((b"v", b"", b"-7", b"\xff\r\n", b"%d" % v.random.randint(-300, 70000)))]
+        number = b"%d" % v.random.randint(-300, 70000)
+        args += [field, v.choice((b"v", b"", b"-7", b"\xff\r\n", number))]
     return args, 2
 
 
