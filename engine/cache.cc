@@ -253,7 +253,8 @@ Result<Cache::RateDecision> Cache::Peek(std::string_view key, const RateLimit& l
 }
 
 bool Cache::Erase(std::string_view key, int database) {
-  return impl_->Write(database, key, [](Db& db, KeyView k) { return keys::Delete(db, k); });
+  return impl_->Write(database, key,
+                      [](Db& db, KeyView k) { return keys::Delete(db, k, FreeCause::kUnlink); });
 }
 
 bool Cache::Expire(std::string_view key, Millis ttl, int database) {

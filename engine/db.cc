@@ -121,7 +121,7 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
   return {fresh, live};
 }
 
-bool Db::Erase(KeyView key) {
+bool Db::Erase(KeyView key, FreeCause cause) {
   DASSERT(access_ == Access::kLocked);
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table* table = shard.table(index_);
@@ -133,7 +133,7 @@ bool Db::Erase(KeyView key) {
     return false;
   }
   LogEffect({"DEL", key.bytes});
-  shard.Remove(thread_, *table, place);
+  shard.Remove(thread_, *table, place, cause);
   if (shard.waiters.any()) [[unlikely]]
     NoteReady(key);
   if (place.bucket->Empty()) [[unlikely]]

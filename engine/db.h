@@ -17,6 +17,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/free_cause.h"
 #include "engine/key_events.h"
 #include "engine/key_view.h"
 #include "engine/record.h"
@@ -92,7 +93,7 @@ class Db {
   // that an expired record was replaced is told from here.
   PutOutcome Put(KeyView key, const Record::Draft& draft);
   // Removes the key; false when there was none. The effect is DEL; the caller notifies.
-  bool Erase(KeyView key);
+  bool Erase(KeyView key, FreeCause cause = FreeCause::kSideEffect);
   // Sets or (kNoDeadline) removes the deadline of a record that Find() returned because a client says
   // so; gives the record that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
   Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);

@@ -48,7 +48,7 @@ void Store::Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace pla
   thread.evicted.Add();
   if (key_classes() != nullptr) [[unlikely]]
     CountClass(thread, place.word().record()->key(), ClassFigures::kEvicted);
-  Drop(thread, shard, table, place, KeyEventClass::kEvicted, "evicted");
+  Drop(thread, shard, table, place, KeyEventClass::kEvicted, "evicted", FreeCause::kEvicted);
 }
 
 EvictionRules Eviction::rules() const {

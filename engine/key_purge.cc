@@ -218,7 +218,7 @@ void KeyPurge::TreatOne(StoreThread& thread, UnixMillis now, const Found& found)
   });
   if (!purged) return;
   store_.CountClass(thread, key.bytes, ClassFigures::kPurged);
-  db.Erase(key);
+  db.Erase(key, FreeCause::kUnlink);
   db.Notify(KeyEventClass::kGeneric, "del", key);
 }
 

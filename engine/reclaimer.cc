@@ -18,6 +18,9 @@ void RetiredBatch::FreeItems(LazyFree& lazy_free) {
           lazy_free.Add(last);
         }
         break;
+      case RetiredKind::kRecordAtOnce:
+        static_cast<Record*>(item.block)->Destroy();
+        break;
       case RetiredKind::kBlock:
         Free(item.block, size);
         break;

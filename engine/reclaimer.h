@@ -24,7 +24,12 @@ class Record;
 class StoreThread;
 
 // What must happen to retired memory when nobody can see it any more.
-enum class RetiredKind : uint8_t { kRecord, kBlock, kSegment };
+enum class RetiredKind : uint8_t {
+  kRecord,  // a large container goes to LazyFree
+  kBlock,
+  kSegment,
+  kRecordAtOnce,  // with its container, however large
+};
 
 // Memory retired by one thread up to one epoch.
 struct RetiredBatch {
@@ -33,7 +38,7 @@ struct RetiredBatch {
     uint64_t size_and_kind;  // bytes << 2 | RetiredKind
   };
 
-  // Frees everything; large containers wait in `lazy_free`.
+  // Frees everything; large containers of kRecord wait in `lazy_free`.
   void FreeItems(LazyFree& lazy_free);
 
   uint64_t epoch = 0;

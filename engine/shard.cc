@@ -132,14 +132,14 @@ void Shard::Replace(StoreThread& thread, Table& table, KeyView key, SlotPlace pl
   }
   const size_t old_bytes = table.CountReplaced(*old, *record);
   place.bucket->Store(place.slot, word);
-  thread.RetireRecord(old, old_bytes);
+  thread.RetireRecord(old, old_bytes, FreeCause::kSideEffect);
 }
 
-void Shard::Remove(StoreThread& thread, Table& table, SlotPlace place) {
+void Shard::Remove(StoreThread& thread, Table& table, SlotPlace place, FreeCause cause) {
   Record* old = place.word().record();
   const size_t bytes = table.CountOut(*old);
   place.bucket->Store(place.slot, SlotWord());
-  thread.RetireRecord(old, bytes);
+  thread.RetireRecord(old, bytes, cause);
 }
 
 void Shard::ChangeDeadline(Table& table, KeyView key, SlotPlace place, UnixMillis deadline) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/base/steady_time.h"
+#include "engine/free_cause.h"
 #include "engine/shard_lock.h"
 #include "engine/table.h"
 #include "engine/waiters.h"
@@ -45,7 +46,7 @@ class Shard {
   void Insert(StoreThread& thread, Table& table, KeyView key, Record* record);
   // The old record is retired.
   void Replace(StoreThread& thread, Table& table, KeyView key, SlotPlace place, Record* record);
-  void Remove(StoreThread& thread, Table& table, SlotPlace place);
+  void Remove(StoreThread& thread, Table& table, SlotPlace place, FreeCause cause);
   // After records were removed that had this hash: rebuilds their segment with fewer buckets when it
   // has become sparse, which ends every SlotPlace in it. Worth calling when the removal has left its
   // bucket empty: that is rare in a segment that is not sparse.

@@ -19,6 +19,7 @@
 #include "engine/base/steady_time.h"
 #include "engine/db.h"
 #include "engine/eviction.h"
+#include "engine/free_cause.h"
 #include "engine/key_classes.h"
 #include "engine/key_purge.h"
 #include "engine/lock_request.h"
@@ -261,7 +262,7 @@ class Store {
   bool TokenBucketExpired(const Record& record) const;
   // Logs, notifies and removes a record that no client asked to remove; its shard is locked.
   void Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
-            KeyEventClass event_class, std::string_view event);
+            KeyEventClass event_class, std::string_view event, FreeCause cause);
   // Because its time has come.
   void Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place);
   // Because memory is short.

@@ -22,7 +22,7 @@ bool Store::TokenBucketExpired(const Record& record) const {
 }
 
 void Store::Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
-                 KeyEventClass event_class, std::string_view event) {
+                 KeyEventClass event_class, std::string_view event, FreeCause cause) {
   const std::string_view key = place.word().record()->key();
   if (change_log_ != nullptr) {
     const std::string_view command[] = {"DEL", key};
@@ -31,14 +31,14 @@ void Store::Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace plac
   if (key_events_ != nullptr) {
     key_events_->OnKeyEvent(event_class, event, table.db(), MakeKey(key));
   }
-  shard.Remove(thread, table, place);
+  shard.Remove(thread, table, place, cause);
   if (shard.waiters.any()) [[unlikely]]
     NoteReady(thread, shard, table.db(), key);
 }
 
 void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
   CountExpired(thread, place.word().record()->key());
-  Drop(thread, shard, table, place, KeyEventClass::kExpired, "expired");
+  Drop(thread, shard, table, place, KeyEventClass::kExpired, "expired", FreeCause::kExpired);
 }
 
 void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
@@ -147,7 +147,7 @@ bool Store::ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPla
   if (key_events_ != nullptr) {
     key_events_->OnKeyEvent(KeyEventClass::kGeneric, "del", table.db(), MakeKey(key));
   }
-  shard.Remove(thread, table, place);
+  shard.Remove(thread, table, place, FreeCause::kExpired);
   return true;
 }
 

@@ -38,8 +38,10 @@ void StoreThread::GoOnline() {
   seen_epoch_.exchange(reclaimer_.epoch(), std::memory_order_seq_cst);
 }
 
-void StoreThread::RetireRecord(Record* record, size_t bytes) {
-  Retire(record, bytes, RetiredKind::kRecord);
+void StoreThread::RetireRecord(Record* record, size_t bytes, FreeCause cause) {
+  const bool at_once =
+      record->encoding() == Encoding::kContainer && !reclaimer_.lazy_free().lazy(cause);
+  Retire(record, bytes, at_once ? RetiredKind::kRecordAtOnce : RetiredKind::kRecord);
 }
 
 void StoreThread::RetireBlock(void* block, size_t size) {

@@ -22,6 +22,7 @@
 #include "engine/base/counter.h"
 #include "engine/base/random.h"
 #include "engine/class_figures.h"
+#include "engine/free_cause.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
 
@@ -41,7 +42,7 @@ class StoreThread {
   void GoOnline();
 
   // `bytes`: what the allocator holds for it, blob included.
-  void RetireRecord(Record* record, size_t bytes);
+  void RetireRecord(Record* record, size_t bytes, FreeCause cause);
   void RetireBlock(void* block, size_t size);
   // Buckets of a segment or of its overflow chain.
   void RetireSegment(void* block, size_t size);

@@ -119,7 +119,8 @@ enum KeyUse : uint16_t {
 // Where a command's keys are among its arguments; argument 0 is the command's name (and 1 the
 // subcommand's). Same model as Redis's key specifications.
 struct KeySpec {
-  // kUnknown: somewhere that only CommandSpec::find_keys can tell (SORT's BY and GET).
+  // kUnknown: where no position tells: keys that CommandSpec::find_keys finds, or keys that are not among the
+  // arguments (SORT's BY and GET), see CommandSpec::reach.
   enum class Begin : uint8_t { kNone, kIndex, kKeyword, kUnknown };
   enum class Find : uint8_t { kRange, kKeyCount };
 
@@ -164,6 +165,13 @@ struct KeyAt {
 using KeyList = std::vector<KeyAt>;
 using Arguments = std::span<const std::string_view>;
 
+// Which keys a call touches.
+enum class KeyReach : uint8_t {
+  kFirstKey,   // only the first one
+  kNamedKeys,  // all that are among its arguments
+  kAnyKey,     // any of its database
+};
+
 struct CommandSpec {
   std::string_view name;         // lower case; of a subcommand its own part only
   void (*run)(Call&) = nullptr;  // nullptr for a container whose subcommands do the work
@@ -188,6 +196,8 @@ struct CommandSpec {
   // Of a row whose key specs do not tell the whole (kIncomplete, kUnknown): appends every key.
   // False when the arguments make no sense.
   bool (*find_keys)(Arguments argv, KeyList& keys) = nullptr;
+  // Of a row whose first key has a fixed position, while its arguments say whether there are more.
+  KeyReach (*reach)(Arguments argv) = nullptr;
 
   constexpr bool has(uint32_t flag) const { return (flags & flag) != 0; }
 };

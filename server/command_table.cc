@@ -33,6 +33,7 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> ListWaitCommands();
 std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> MigrateCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> RateCommands();
@@ -41,6 +42,7 @@ std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> SetAlgebraCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SlowLogCommands();
+std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
@@ -64,11 +66,12 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     KeyClassCommands,    KeyCommands,
     LatencyCommands,     ListCommands,
     ListMoveCommands,    ListWaitCommands,
-    MemoryCommands,      MonitorCommands,
-    ObjectCommands,      RateCommands,
-    ScanCommands,        ServerCommands,
-    SetAlgebraCommands,  SetCommands,
-    SlowLogCommands,     SortedSetAlgebraCommands,
+    MemoryCommands,      MigrateCommands,
+    MonitorCommands,     ObjectCommands,
+    RateCommands,        ScanCommands,
+    ServerCommands,      SetAlgebraCommands,
+    SetCommands,         SlowLogCommands,
+    SortCommands,        SortedSetAlgebraCommands,
     SortedSetCommands,   SortedSetRangeCommands,
     StreamCommands,      StreamInfoCommands,
     StreamReadCommands,  StringCommands,
@@ -164,6 +167,7 @@ void SetKeyRange(CommandInfo& info) {
 }
 
 KeyPattern PatternOf(const CommandInfo& info) {
+  if (info.spec->reach != nullptr) return KeyPattern::kReach;
   if (info.spec->find_keys != nullptr) return KeyPattern::kGeneral;
   int keys = 0;
   int16_t next = 0;  // where the next spec has to begin for the whole to be one range

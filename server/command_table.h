@@ -34,6 +34,7 @@ enum class KeyPattern : uint8_t {
   kNone,     // no keys (channels are none)
   kOne,      // exactly one, at first_key
   kRange,    // first_key, first_key + key_step, … last_key (from the end when negative)
+  kReach,    // one at first_key, and perhaps others: CommandSpec::reach
   kGeneral,  // behind a count or a keyword: FindKeys()
 };
 
@@ -197,6 +198,7 @@ bool ForEachKey(const CommandInfo& command, Arguments argv, F&& f) {
       }
       return true;
     }
+    case KeyPattern::kReach:
     case KeyPattern::kGeneral:
       break;
   }

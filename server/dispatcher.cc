@@ -179,10 +179,18 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
 
 bool Dispatcher::HasOneKey(const Request& request) {
   const CommandInfo& command = *request.command;
+  if (command.key_pattern == KeyPattern::kReach) {
+    return command.spec->reach(request.argv) == KeyReach::kFirstKey;
+  }
   if (command.key_pattern != KeyPattern::kRange) return false;
   const auto count = static_cast<int>(request.argv.size());
   const int last = command.last_key >= 0 ? command.last_key : count + command.last_key;
   return last < count && command.first_key <= last && command.first_key + command.key_step > last;
+}
+
+bool Dispatcher::ReachesAnyKey(const Request& request) {
+  return request.command->key_pattern == KeyPattern::kReach &&
+         request.command->spec->reach(request.argv) == KeyReach::kAnyKey;
 }
 
 inline bool Dispatcher::Attempt(const Request& request, Access access) {
@@ -279,6 +287,10 @@ COLD Dispatcher::Outcome Dispatcher::WaitToWriteOne(const Request& request) {
 
 bool Dispatcher::CollectShards(const Request& request) {
   wanted_.Clear();
+  if (ReachesAnyKey(request)) {
+    wanted_.AddAll(store_.shard_count());
+    return true;
+  }
   bool any = false;
   const bool known = ForEachKey(*request.command, request.argv, [&](size_t index) {
     wanted_.Add(store_.ShardIndex(Hash(request.argv[index])));
@@ -311,6 +323,8 @@ Dispatcher::Outcome Dispatcher::RunReadMany(const Request& request) {
   if (!CollectShards(request)) {
     return Finish(request, Attempt(request, Access::kOptimistic));
   }
+  // Nobody could validate a read of so much.
+  if (ReachesAnyKey(request)) return RunWithTicket(request);
   const OutputBuffer::Mark mark = reply_.GetMark();
   for (int tries = 0; tries < kReadManyTries; ++tries) {
     if (!Snapshot()) {

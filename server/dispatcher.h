@@ -9,6 +9,7 @@
 //   no keys, own locking      none                        -
 //   reads one key             none, txn_seq validated     64 times: locked
 //   reads several             none, versions validated    8 times: locked
+//   reads any                 LockRequest for all         suspended on the shard or for the turn
 //   writes one key            writer bit                  suspended on the shard
 //   writes several, or all    LockRequest                 suspended on the shard or for the turn
 //
@@ -129,8 +130,9 @@ class Dispatcher {
   enum class Admission : uint8_t { kAdmitted, kRejected, kPaused };
 
   static RouteInfo RouteOf(const CommandInfo& command);
-  // Of a command with a range of keys: whether this call names just one.
+  // Of a command that may have several keys: whether this call has just one.
   static bool HasOneKey(const Request& request);
+  static bool ReachesAnyKey(const Request& request);
 
   // The checks in full.
   Admission Admit(Client& client, const Request& request);
@@ -159,7 +161,7 @@ class Dispatcher {
   // With a LockRequest for the shards in wanted_.
   Outcome RunWithTicket(const Request& request);
   Outcome RunHeld(const Request& request, LockRequest& held);
-  // The shards of all keys, into wanted_; false when there are none or the arguments do not say.
+  // The shards of all keys that the call may touch, into wanted_; false when there are none or the arguments do not say.
   bool CollectShards(const Request& request);
   // Notes the state of the shards in wanted_; false when one is being written to.
   bool Snapshot();

@@ -102,7 +102,8 @@ class RequestBatch {
 // Whether the first key of a call is to be found at command.first_key, so that it can be hashed
 // before the command runs.
 inline bool FirstKeyIsFixed(const CommandInfo& command) {
-  return command.key_pattern == KeyPattern::kOne || command.key_pattern == KeyPattern::kRange;
+  return command.key_pattern == KeyPattern::kOne || command.key_pattern == KeyPattern::kRange ||
+         command.key_pattern == KeyPattern::kReach;
 }
 
 }  // namespace alai

@@ -18,6 +18,7 @@
 #include "server/monitor.h"
 #include "server/net/epoll_loop.h"
 #include "server/net/manual_loop.h"
+#include "server/net/peer_link.h"
 #include "server/pause.h"
 #include "server/process/process_settings.h"
 #include "server/slow_log.h"
@@ -82,6 +83,7 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
       store_(MakeStore(config, clock)),
       pause_(std::make_unique<Pause>(*store_)),
       monitors_(std::make_unique<Monitors>(static_cast<size_t>(config.io_threads.get()))),
+      peer_links_(std::make_unique<PeerLinks>()),
       run_id_(kRunIdDigits, '0'),
       started_ms_(clock.WallMillis()),
       started_ns_(clock.MonotonicNanos()) {
@@ -105,10 +107,14 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
   store_->SetKeyClasses(workers_[0]->thread(), KeyClassesOf(config.keyclass.get()));
   FollowMemoryPolicy();
   FollowPackingLimits();
+  FollowLazyFree();
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  // From here on nobody calls the workers.
+  peer_links_->Stop();
+}
 
 bool Server::Listen() {
   if (!renamed_) return false;
@@ -190,6 +196,14 @@ void Server::FollowMemoryPolicy() {
   }
 }
 
+void Server::FollowLazyFree() {
+  LazyFree& lazy_free = store_->reclaimer().lazy_free();
+  lazy_free.SetLazy(FreeCause::kDelete, config_.lazyfree_lazy_user_del);
+  lazy_free.SetLazy(FreeCause::kSideEffect, config_.lazyfree_lazy_server_del);
+  lazy_free.SetLazy(FreeCause::kExpired, config_.lazyfree_lazy_expire);
+  lazy_free.SetLazy(FreeCause::kEvicted, config_.lazyfree_lazy_eviction);
+}
+
 void Server::FollowPackingLimits() {
   const auto follow = [](auto& limit, const auto& setting) {
     limit.store(static_cast<decltype(limit.load())>(setting.get()), std::memory_order_relaxed);
@@ -225,6 +239,9 @@ std::string Server::Apply(ApplyHook hook) {
     case ApplyHook::kPacking:
       FollowPackingLimits();
       return {};
+    case ApplyHook::kLazyFree:
+      FollowLazyFree();
+      return {};
     case ApplyHook::kMaxmemory:
       FollowMemoryPolicy();
       WarnIfMemoryIsShort();
@@ -254,6 +271,7 @@ void Server::ResetStats() {
   stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys(), store_->ExpiredFields());
   store_->eviction().ResetExceeded();
   store_->ResetClassFigures();
+  store_->reclaimer().lazy_free().ResetFreed();
 }
 
 }  // namespace alai

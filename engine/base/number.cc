@@ -139,6 +139,17 @@ bool ParseLongDouble(std::string_view text, long double* value) {
   return text.size() <= kLongDoubleTextBytesMax && ParseWithStrtod(text, value);
 }
 
+bool ParseDoubleLoosely(std::string_view text, double* value) {
+  if (ParseDouble(text, value) && std::isnormal(*value)) return true;
+  const std::string copy(text);
+  char* end = nullptr;
+  errno = 0;
+  const double parsed = strtod_l(copy.c_str(), &end, CLocale());
+  if (*end != '\0' || errno == ERANGE || std::isnan(parsed)) return false;
+  *value = parsed;
+  return true;
+}
+
 bool ParseMemorySize(std::string_view text, uint64_t* bytes) {
   uint64_t number = 0;
   size_t digits = 0;

@@ -30,6 +30,10 @@ bool ParseUint64(std::string_view text, uint64_t* value);
 // "infinity" in any case. Fails for NaN, for overflow and for what underflows to zero.
 bool ParseDouble(std::string_view text, double* value);
 bool ParseLongDouble(std::string_view text, long double* value);
+// What SORT takes for a number: all that strtod reads in the C locale, blanks before it included, up to the
+// first zero byte. Without anything it is 0. Fails for NaN and for what strtod calls out of range, which
+// denormals are, too.
+bool ParseDoubleLoosely(std::string_view text, double* value);
 
 // A count of bytes with an optional unit in any case: b, k, m, g (powers of 1000), kb, mb, gb
 // (powers of 1024). As in redis.conf, a missing number counts as 0. Fails when the product exceeds

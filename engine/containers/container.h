@@ -28,6 +28,8 @@ class Container {
 
   // Held by the allocator for all of it. O(1).
   virtual size_t allocated_bytes() const = 0;
+  // Of how many parts it consists, as far as freeing it is concerned: members, fields, nodes of a list. O(1).
+  virtual uint64_t parts() const = 0;
   // Frees about `nodes` blocks of a container that nobody needs any more; true while some are left.
   // The destructor frees what is left.
   virtual bool FreeSome(size_t nodes) = 0;

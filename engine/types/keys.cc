@@ -115,7 +115,7 @@ void ExpireRecord(Db& db, KeyView key, Record* record, UnixMillis deadline) {
     db.SetDeadline(key, record, deadline);
     db.Notify(KeyEventClass::kGeneric, "expire", key);
   } else {
-    db.Erase(key);
+    db.Erase(key, FreeCause::kExpired);
     db.Notify(KeyEventClass::kGeneric, "del", key);
   }
 }
@@ -150,8 +150,8 @@ bool Persist(Db& db, KeyView key) {
   return record != nullptr && PersistRecord(db, key, record);
 }
 
-bool Delete(Db& db, KeyView key) {
-  if (!db.Erase(key)) return false;
+bool Delete(Db& db, KeyView key, FreeCause cause) {
+  if (!db.Erase(key, cause)) return false;
   ++db.tally().changes;
   db.Notify(KeyEventClass::kGeneric, "del", key);
   return true;

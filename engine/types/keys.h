@@ -12,6 +12,7 @@
 
 #include "engine/base/result.h"
 #include "engine/db.h"
+#include "engine/free_cause.h"
 #include "engine/key_view.h"
 #include "engine/record.h"
 
@@ -55,7 +56,7 @@ bool Persist(Db& db, KeyView key);
 bool PersistRecord(Db& db, KeyView key, Record* record);
 
 // Removes a key; false when there is none.
-bool Delete(Db& db, KeyView key);
+bool Delete(Db& db, KeyView key, FreeCause cause = FreeCause::kSideEffect);
 
 // Gives the value of `from` the name `to`, its deadline included. kNoKey: there is no `from`;
 // kKeyExists: `to` exists and `replace` is false, or the two are the same.

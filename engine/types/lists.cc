@@ -314,6 +314,10 @@ void ListBuilder::Add(const PackedValue& element) {
   container_->list().Push(ListEnd::kBack, value.View(digits));
 }
 
+Elements ListBuilder::elements() const {
+  return container_ != nullptr ? Elements(container_->list()) : Elements(listpack_.get());
+}
+
 void ListBuilder::MoveTo(Record::Draft* draft) {
   draft->type = Type::kList;
   if (container_ == nullptr) {
@@ -343,6 +347,32 @@ Elements::Elements(const Record* record) {
 }
 
 uint64_t Elements::size() const { return list_ != nullptr ? list_->size() : listpack_.count(); }
+
+uint64_t Store(Db& db, KeyView key, ListBuilder& list, std::string_view event) {
+  const uint64_t size = list.size();
+  if (size == 0) {
+    if (db.Erase(key)) {
+      ++db.tally().changes;
+      db.Notify(KeyEventClass::kGeneric, "del", key);
+    }
+    return 0;
+  }
+  if (db.logs_changes()) {
+    if (db.Find(key, Lookup::kPeek) != nullptr) db.LogEffect({"DEL", key.bytes});
+    PortionedEffect effect(db, "RPUSH", key);
+    list.elements().Walk(ListEnd::kFront, 0, [&](const PackedValue& element) {
+      effect.AddCopy(element);
+      return true;
+    });
+    effect.Log();
+  }
+  Record::Draft draft = SuccessorDraft(key, Type::kList, nullptr);
+  list.MoveTo(&draft);
+  PutCollection(db, key, draft);
+  db.tally().changes += static_cast<uint32_t>(size);
+  db.Notify(KeyEventClass::kList, event, key);
+  return size;
+}
 
 Result<uint64_t> Push(Db& db, KeyView key, ListEnd end, std::span<const std::string_view> texts) {
   const Result<Record*> found = Find(db, key, Lookup::kWrite);

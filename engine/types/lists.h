@@ -47,6 +47,7 @@ class ListContainer final : public Container {
   void set_quicklist(bool quicklist) { quicklist_ = quicklist; }
 
   size_t allocated_bytes() const override;
+  uint64_t parts() const override { return list_.nodes(); }
   bool FreeSome(size_t nodes) override { return list_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return quicklist_ ? "quicklist" : "listpack"; }
   Container* Copy() const override;
@@ -65,6 +66,8 @@ class Elements {
  public:
   // Without a record there are none.
   explicit Elements(const Record* record);
+  explicit Elements(Listpack listpack) : listpack_(listpack) {}
+  explicit Elements(const PackedList& list) : list_(&list) {}
 
   uint64_t size() const;
   // Calls visit(const PackedValue&) for the elements from an end on, but for the first `skipped`, until it
@@ -86,6 +89,8 @@ class ListBuilder {
   // At the end.
   void Add(const PackedValue& element);
   uint64_t size() const { return size_; }
+  // As long as nothing is added.
+  Elements elements() const;
   // Gives the value to a draft, which refers to the builder until the record is made. The builder is not to
   // be used any more.
   void MoveTo(Record::Draft* draft);
@@ -97,6 +102,10 @@ class ListBuilder {
   uint64_t size_ = 0;
   uint64_t entry_bytes_ = 0;
 };
+
+// Puts a list in the place of whatever the key holds, or nothing when it has no elements. `event` is the name of
+// the key event. Gives its length. The builder is not to be used any more.
+uint64_t Store(Db& db, KeyView key, ListBuilder& list, std::string_view event);
 
 // Adds elements at an end one after the other, to a list that is made if missing; gives its length.
 Result<uint64_t> Push(Db& db, KeyView key, ListEnd end, std::span<const std::string_view> texts);

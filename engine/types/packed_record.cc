@@ -1,6 +1,33 @@
 #include "engine/types/packed_record.h"
 
+#include "engine/base/number.h"
+
 namespace alai {
+
+void PortionedEffect::Add(std::string_view element) {
+  if (!logs_) return;
+  if (words_.size() == kWordsMax) Log();
+  if (words_.empty()) words_ = {command_, key_.bytes};
+  words_.push_back(element);
+}
+
+void PortionedEffect::AddCopy(const PackedValue& element) {
+  if (!logs_) return;
+  char digits[kInt64CharsMax];
+  const std::string_view text = element.View(digits);
+  if (copies_.size() + text.size() > kCopiesMax || words_.size() == kWordsMax) Log();
+  if (text.size() > kCopiesMax) return db_.LogEffect({command_, key_.bytes, text});
+  // Never moved, since words refer to it.
+  copies_.reserve(kCopiesMax);
+  copies_ += text;
+  Add(std::string_view(copies_).substr(copies_.size() - text.size()));
+}
+
+void PortionedEffect::Log() {
+  if (!words_.empty()) db_.LogEffect(words_);
+  words_.clear();
+  copies_.clear();
+}
 
 Listpack ListpackOf(const Record* record) {
   return record == nullptr ? Listpack() : Listpack(record->inline_value().data());

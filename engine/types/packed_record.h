@@ -4,6 +4,8 @@
 // Threads     With the key's shard locked.
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +34,31 @@ class Effect {
  private:
   Db& db_;
   std::vector<std::string_view> words_;
+};
+
+// An effect on as many elements as there are, logged in portions.
+class PortionedEffect {
+ public:
+  // `command` and `key` outlive the effect.
+  PortionedEffect(Db& db, std::string_view command, KeyView key)
+      : db_(db), logs_(db.logs_changes()), command_(command), key_(key) {}
+
+  // `element` outlives the effect.
+  void Add(std::string_view element);
+  void AddCopy(const PackedValue& element);
+  // What has been added since the last time, if anything.
+  void Log();
+
+ private:
+  static constexpr size_t kWordsMax = 1024;
+  static constexpr size_t kCopiesMax = 16 * 1024;
+
+  Db& db_;
+  const bool logs_;
+  const std::string_view command_;
+  const KeyView key_;
+  std::vector<std::string_view> words_;
+  std::string copies_;
 };
 
 // The listpack of a record that holds one; an empty one without a record.

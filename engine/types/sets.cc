@@ -13,49 +13,6 @@
 namespace alai::sets {
 namespace {
 
-// An effect on as many members as there are, logged in portions.
-class PortionedEffect {
- public:
-  // `command` and `key` outlive the effect.
-  PortionedEffect(Db& db, std::string_view command, KeyView key)
-      : db_(db), logs_(db.logs_changes()), command_(command), key_(key) {}
-
-  // `member` outlives the effect.
-  void Add(std::string_view member) {
-    if (!logs_) return;
-    if (words_.size() == kWordsMax) Log();
-    if (words_.empty()) words_ = {command_, key_.bytes};
-    words_.push_back(member);
-  }
-  void AddCopy(const PackedValue& member) {
-    if (!logs_) return;
-    char digits[kInt64CharsMax];
-    const std::string_view text = member.View(digits);
-    if (copies_.size() + text.size() > kCopiesMax || words_.size() == kWordsMax) Log();
-    if (text.size() > kCopiesMax) return db_.LogEffect({command_, key_.bytes, text});
-    // Never moved, since words refer to it.
-    copies_.reserve(kCopiesMax);
-    copies_ += text;
-    Add(std::string_view(copies_).substr(copies_.size() - text.size()));
-  }
-  void Log() {
-    if (!words_.empty()) db_.LogEffect(words_);
-    words_.clear();
-    copies_.clear();
-  }
-
- private:
-  static constexpr size_t kWordsMax = 1024;
-  static constexpr size_t kCopiesMax = 16 * 1024;
-
-  Db& db_;
-  const bool logs_;
-  const std::string_view command_;
-  const KeyView key_;
-  std::vector<std::string_view> words_;
-  std::string copies_;
-};
-
 PackedTable& TableOf(Record& record) {
   return static_cast<SetContainer*>(record.container())->table();
 }

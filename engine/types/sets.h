@@ -38,6 +38,7 @@ class SetContainer final : public Container {
   const PackedTable& table() const { return table_; }
 
   size_t allocated_bytes() const override;
+  uint64_t parts() const override { return table_.size(); }
   bool FreeSome(size_t nodes) override { return table_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "hashtable"; }
   Container* Copy() const override;

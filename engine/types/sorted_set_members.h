@@ -32,6 +32,7 @@ class SortedSetContainer final : public Container {
   const SortedSet& set() const { return set_; }
 
   size_t allocated_bytes() const override { return sizeof(*this) + set_.allocated_bytes(); }
+  uint64_t parts() const override { return set_.size(); }
   bool FreeSome(size_t nodes) override { return set_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "skiplist"; }
   Container* Copy() const override;

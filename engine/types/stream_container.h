@@ -19,6 +19,7 @@ class StreamContainer final : public Container {
   size_t allocated_bytes() const override {
     return sizeof(*this) - sizeof(stream_) + stream_.allocated_bytes();
   }
+  uint64_t parts() const override { return stream_.length(); }
   bool FreeSome(size_t nodes) override { return stream_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "stream"; }
   // Blocks end where they did, with what was deleted but still lies in them.

@@ -18,13 +18,14 @@
 #include "server/config/config.h"
 #include "server/server.h"
 #include "storage/dump_payload.h"
+#include "storage/record_writer.h"
 
 namespace alai {
 namespace {
 
 void Dump(Call& call) {
   const Record* record = call.db().Find(call.Key(call.argv()[1]));
-  if (record == nullptr) return call.reply().Null();
+  if (record == nullptr || AllOver(*record, call.now())) return call.reply().Null();
   std::string payload = EncodeDump(*record, call.now(), call.server().config().rdbcompression);
   if (payload.size() < kReferenceBytesMin) return call.reply().Bulk(payload);
   auto owner = std::make_unique<std::string>(std::move(payload));

@@ -9,14 +9,17 @@
 namespace alai {
 namespace {
 
-// Values of all sizes are freed behind the command's back, so DEL and UNLINK are one.
-void Del(Call& call) {
+// A value is freed after the command, as readers may still see it; the cause says by whom.
+void Delete(Call& call, FreeCause cause) {
   int64_t deleted = 0;
   for (const std::string_view bytes : call.argv().subspan(1)) {
-    if (keys::Delete(call.db(), call.Key(bytes))) ++deleted;
+    if (keys::Delete(call.db(), call.Key(bytes), cause)) ++deleted;
   }
   call.reply().Integer(deleted);
 }
+
+void Del(Call& call) { Delete(call, FreeCause::kDelete); }
+void Unlink(Call& call) { Delete(call, FreeCause::kUnlink); }
 
 // A key named twice counts twice.
 void Exists(Call& call) {
@@ -113,7 +116,7 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "key:key*",
      .tips = "request_policy:multi_shard response_policy:agg_sum"},
     {.name = "unlink",
-     .run = Del,
+     .run = Unlink,
      .arity = -2,
      .flags = kWrite | kFast,
      .keys = {KeyRange(kRM | kKeyDelete, 1)},

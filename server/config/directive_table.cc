@@ -222,10 +222,13 @@ constexpr Directive kRows[] = {
     Switch<&Config::latency_tracking>("latency-tracking", "yes"),
     Special("latency-tracking-info-percentiles", kLatencyPercentilesSpecial, "50 99 99.9")
         .With(kMultiArg),
-    Switch<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction", "yes").With(kNotYet),
-    Switch<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire", "yes").With(kNotYet),
-    Switch<&Config::lazyfree_lazy_server_del>("lazyfree-lazy-server-del", "yes").With(kNotYet),
-    Switch<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del", "yes").With(kNotYet),
+    Switch<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction", "yes")
+        .Then(ApplyHook::kLazyFree),
+    Switch<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire", "yes").Then(ApplyHook::kLazyFree),
+    Switch<&Config::lazyfree_lazy_server_del>("lazyfree-lazy-server-del", "yes")
+        .Then(ApplyHook::kLazyFree),
+    Switch<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del", "yes")
+        .Then(ApplyHook::kLazyFree),
     Switch<&Config::lazyfree_lazy_user_flush>("lazyfree-lazy-user-flush", "yes"),
     Number<&Config::lfu_decay_time>("lfu-decay-time", 0, kIntMax, "1").Then(ApplyHook::kMaxmemory),
     Number<&Config::lfu_log_factor>("lfu-log-factor", 0, kIntMax, "10").Then(ApplyHook::kMaxmemory),

@@ -31,6 +31,7 @@ enum class ApplyHook : uint8_t {
   kMaxclients,      // RLIMIT_NOFILE
   kPacking,         // *-max-listpack-*, list-compress-depth and their like
   kMaxmemory,       // maxmemory and its policy, lfu-*
+  kLazyFree,        // lazyfree-lazy-*, but for what flushes
   kClientMemory,    // maxmemory-clients
   kRequirepass,     // the default user's password
   kLogLevel,        // loglevel

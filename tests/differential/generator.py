@@ -18,6 +18,7 @@ import connection_commands
 import key_commands
 import list_commands
 import short_lives
+import sort_commands
 import stream_commands
 import string_commands
 from values import Exact, Values
@@ -93,6 +94,7 @@ TABLE: list[tuple[float, Producer]] = (
     + connection_commands.TABLE
     + list_commands.TABLE
     + stream_commands.TABLE
+    + sort_commands.TABLE
     + collection_commands.TABLE
 )
 

@@ -193,6 +193,26 @@ TEST_CASE("overflow is refused, and so is what underflows to zero") {
   CHECK(ParsedLong("1e-5000") == "-");
 }
 
+TEST_CASE("floats may be read as loosely as SORT reads them") {
+  const auto parsed = [](std::string_view text) {
+    double value;
+    return ParseDoubleLoosely(text, &value) ? FormattedDouble(value) : "-";
+  };
+  CHECK(parsed("12") == "12");
+  CHECK(parsed("-1.5e3") == "-1500");
+  CHECK(parsed("") == "0");
+  CHECK(parsed(" \t\n7") == "7");
+  CHECK(parsed("+0x10") == "16");
+  CHECK(parsed("-inf") == "-inf");
+  CHECK(parsed("0") == "0");
+  CHECK(parsed(std::string_view("3\0x", 3)) == "3");
+  CHECK(parsed(std::string_view("\0", 1)) == "0");
+  for (const char* text :
+       {"7 ", " ", "nan", "1e400", "1e-400", "1e-310", "x", "1x", "+-1", "--1"}) {
+    CHECK(parsed(text) == "-");
+  }
+}
+
 TEST_CASE("the text of a long double has a limit") {
   CHECK(ParsedLong(std::string(kLongDoubleTextBytesMax - 1, '0') + "7") == "7");
   CHECK(ParsedLong(std::string(kLongDoubleTextBytesMax, '0') + "7") == "-");

@@ -1,5 +1,8 @@
 // Containers as values of records: shared by a record and its successor, copied by COPY, counted with their
 // keys, and freed when the last record that refers to one is gone; in slices when they are large.
+#include <functional>
+#include <utility>
+
 #include "engine/containers/container.h"
 #include "engine/lazy_free.h"
 #include "engine/types/keys.h"
@@ -16,6 +19,7 @@ class Blocks final : public Container {
   explicit Blocks(size_t count) : count_(count) { ++alive; }
   ~Blocks() override { --alive; }
   size_t allocated_bytes() const override { return count_ * 1024; }
+  uint64_t parts() const override { return count_; }
   bool FreeSome(size_t nodes) override {
     count_ -= std::min(count_, nodes);
     return count_ != 0;
@@ -128,6 +132,58 @@ TEST_CASE_METHOD(Fixture, "large containers are freed in slices by who has the t
   CHECK(lazy_free().pending() == 0);
   CHECK(lazy_free().freed() == 2);
   CHECK(store_.detached_bytes() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "for each cause it can be said that large containers are freed at once") {
+  LazyFree& lazy = lazy_free();
+  const auto erase = [&](const char* key) { CHECK(db().Erase(MakeKey(key), FreeCause::kDelete)); };
+  const auto unlink = [&](const char* key) { CHECK(db().Erase(MakeKey(key), FreeCause::kUnlink)); };
+  const auto replace = [&](const char* key) {
+    db().Put(MakeKey(key), {.key = key, .value = "text"});
+  };
+  const auto expire = [&](const char*) {
+    clock_.AdvanceMillis(100);
+    SweepAll();
+  };
+  const std::pair<FreeCause, std::function<void(const char*)>> kCauses[] = {
+      {FreeCause::kDelete, erase},
+      {FreeCause::kSideEffect, replace},
+      {FreeCause::kExpired, expire},
+  };
+  for (const auto& [cause, remove] : kCauses) {
+    for (const bool is_lazy : {false, true}) {
+      lazy.SetLazy(cause, is_lazy);
+      CHECK(lazy.lazy(cause) == is_lazy);
+      PutBlocks("k", 1000, clock_.WallMillis() + 50);
+      remove("k");
+      Settle();
+      CHECK(lazy.pending() == (is_lazy ? 1 : 0));
+      CHECK(alive == alive_before_ + (is_lazy ? 1 : 0));
+      while (store_.FreeDetached(thread_, 1'000'000)) {
+      }
+    }
+  }
+  CHECK(lazy.freed() == 3);
+  lazy.SetLazy(FreeCause::kDelete, false);
+  PutBlocks("k", 1000);
+  unlink("k");
+  Settle();
+  CHECK(lazy.pending() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "what has many parts counts as freed lazily") {
+  LazyFree& lazy = lazy_free();
+  for (const size_t count : {1, 10, 64, 65, 200}) {
+    PutBlocks("k", count);
+    CHECK(Erase("k"));
+    Settle();
+    while (store_.FreeDetached(thread_, 1'000'000)) {
+    }
+    CHECK(lazy.freed() == (count >= 200 ? 2 : count >= 65 ? 1 : 0));
+  }
+  lazy.ResetFreed();
+  CHECK(lazy.freed() == 0);
+  CHECK(alive == alive_before_);
 }
 
 TEST_CASE("what still waits goes with the store") {

@@ -16,7 +16,7 @@ struct Watched {
   explicit Watched(StoreThread& thread) {
     blob->Acquire();
     Record* record = Record::Create({.key = "k", .encoding = Encoding::kBlob, .blob = blob});
-    thread.RetireRecord(record, record->allocated_bytes());
+    thread.RetireRecord(record, record->allocated_bytes(), FreeCause::kDelete);
   }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;

@@ -192,6 +192,49 @@ TEST_CASE("FLUSHALL SYNC is answered when everything is free, ASYNC at once") {
   CHECK(client.Ask("FLUSHALL SYNC\r\n") == "+OK\r\n");
 }
 
+TEST_CASE("Settings say which large values wait to be freed lazily") {
+  LocalFixture fixture;
+  const auto client = fixture.Connect();
+  const auto fill = [&](std::string_view key) {
+    for (int i = 0; i < 300; ++i) {
+      client.Ask(Request({"SADD", key, std::string(100, 'm') + std::to_string(i)}));
+    }
+  };
+  const auto free_later = [&](const std::string& request) {
+    fill("s");
+    client.Ask(request);
+    for (int i = 0; i < 300; ++i) client.Ask("PING\r\n");
+    const LazyFree& lazy_free = fixture.local().server().store().reclaimer().lazy_free();
+    const bool waits = lazy_free.pending() != 0;
+    CHECK(client.Ask("FLUSHALL SYNC\r\n") == "+OK\r\n");
+    while (lazy_free.pending() != 0) {
+      fixture.local().server().store().FreeDetached(fixture.local().server().workers()[0]->thread(),
+                                                    1'000'000);
+    }
+    return waits;
+  };
+  struct Case {
+    std::string_view setting;
+    std::string request;
+  };
+  const Case cases[] = {
+      {"lazyfree-lazy-user-del", Request({"DEL", "s"})},
+      {"lazyfree-lazy-server-del", Request({"SET", "s", "v"})},
+      {"lazyfree-lazy-expire", Request({"PEXPIRE", "s", "-1"})},
+  };
+  for (const Case& each : cases) {
+    INFO(each.setting);
+    CHECK(free_later(each.request));
+    CHECK(client.Ask(Request({"CONFIG", "SET", each.setting, "no"})) == "+OK\r\n");
+    CHECK_FALSE(free_later(each.request));
+    CHECK(free_later(Request({"UNLINK", "s"})));
+  }
+  const std::string freed = client.Ask("INFO memory\r\n");
+  CHECK(freed.find("lazyfreed_objects:6\r\n") != std::string::npos);
+  client.Ask("CONFIG RESETSTAT\r\n");
+  CHECK(client.Ask("INFO memory\r\n").find("lazyfreed_objects:0\r\n") != std::string::npos);
+}
+
 TEST_CASE("CLIENT REPLY silences what it says") {
   LocalFixture fixture;
   const auto client = fixture.Connect();

@@ -140,6 +140,13 @@ TEST_CASE("a payload leaves out fields whose time has come") {
   CHECK(ContentsOf(*restored, 0) == Contents{{"stays", {"2", kNow + 1}}});
 }
 
+TEST_CASE("a hash all of whose fields are over has nothing to write") {
+  const OwnedRecord record = Build({{"a", {"1", kNow - 1}}, {"b", {"2", kNow}}});
+  CHECK(AllOver(*record, kNow));
+  CHECK_FALSE(AllOver(*record, kNow - 1));
+  CHECK_FALSE(AllOver(*Build({{"a", {"1", kNow}}, {"b", {"2", kNoDeadline}}}), kNow));
+}
+
 TEST_CASE("without deadlines a payload is one that Redis 7.0 reads") {
   const OwnedRecord record = Build({{"a", {std::string(100, 'x'), kNoDeadline}}});
   const std::string payload = EncodeDump(*record, kNow, false);
