@@ -47,6 +47,9 @@ std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> SortedSetWaitCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
@@ -71,8 +74,9 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     SetCommands,           SlowLogCommands,
     SortCommands,          SortedSetAlgebraCommands,
     SortedSetCommands,     SortedSetRangeCommands,
-    SortedSetWaitCommands, StringCommands,
-    StringRangeCommands,
+    SortedSetWaitCommands, StreamCommands,
+    StreamInfoCommands,    StreamReadCommands,
+    StringCommands,        StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

@@ -124,6 +124,14 @@ def _same_scored_scan(ours: Any, stock: Any, known: Circumstances) -> bool:
     return _same_scan(ours, stock, known) and _same_pairs(ours[1], stock[1], known)
 
 
+def _same_stream_info(ours: Any, stock: Any, _: Circumstances) -> bool:
+    if type(ours) is not type(stock) or not isinstance(ours, list):
+        return False
+    pairs = [list(r) if isinstance(r, Map) else list(zip(r[::2], r[1::2])) for r in (ours, stock)]
+    known = [[pair for pair in side if pair[0] != b"radix-tree-nodes"] for side in pairs]
+    return known[0] == known[1] and len(ours) == len(stock)
+
+
 def _idle_agrees(ours: Any, stock: Any, known: Circumstances) -> bool:
     if type(ours) is not int or type(stock) is not int:
         return False
@@ -189,6 +197,7 @@ ROWS = (
         "small sets of anything but integers are packed since Redis 7.2, and members that SDIFFSTORE "
         "only meets on its way leave stock's result a table",
     ),
+    _row("XINFO STREAM", _same_stream_info, "how streams find their nodes is each server's own"),
     _row("KEYS", _same_members, "the order of keys is each server's own"),
     _row("SCAN", _same_scan, "the order of keys is each server's own; a key may come twice"),
     _row("RANDOMKEY", _both_keys, "the choice is random"),

@@ -50,6 +50,58 @@ TEST_CASE("Clients of several workers count one number together") {
   CHECK(running.server().stats().CommandsProcessed() == kPeers * kRounds * kDepth + 1);
 }
 
+// Follows a stream from its beginning on, for entries of one field with values "<writer>:<number>", until
+// there were so many; false when a writer's number is not the next one.
+bool FollowStream(const Peer& peer, int entries, int writers) {
+  std::vector<int> next(static_cast<size_t>(writers), 0);
+  std::string last = "0";
+  const auto bulk = [&peer] {
+    const size_t size = std::stoul(peer.ReadLine().substr(1));
+    return peer.Read(size + 2).substr(0, size);
+  };
+  for (int seen = 0; seen < entries;) {
+    peer.Send(Request({"XREAD", "BLOCK", "0", "COUNT", "7", "STREAMS", "s", last}));
+    if (peer.ReadLine() != "*1\r\n" || peer.ReadLine() != "*2\r\n" || bulk() != "s") return false;
+    const int count = std::stoi(peer.ReadLine().substr(1));
+    for (int i = 0; i < count; ++i, ++seen) {
+      if (peer.ReadLine() != "*2\r\n") return false;
+      last = bulk();
+      if (peer.ReadLine() != "*2\r\n" || bulk() != "f") return false;
+      const std::string value = bulk();
+      const size_t colon = value.find(':');
+      if (std::stoi(value.substr(colon + 1)) != next[std::stoul(value)]++) return false;
+    }
+  }
+  return true;
+}
+
+TEST_CASE("Readers that wait for a stream miss no entry of writers on other threads") {
+  RunningServer running(3);
+  constexpr int kWriters = 2;
+  constexpr int kEach = 400;
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int reader = 0; reader < 3; ++reader) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      if (FollowStream(peer, kWriters * kEach, kWriters)) ++good;
+    });
+  }
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, writer] {
+      const Peer peer(running.path());
+      for (int i = 0; i < kEach; ++i) {
+        const std::string value = std::to_string(writer) + ":" + std::to_string(i);
+        peer.Send(Request({"XADD", "s", "*", "f", value}));
+        peer.ReadLine();
+        peer.ReadLine();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == 3);
+}
+
 TEST_CASE("Transactions over several shards are seen whole") {
   RunningServer running(3);
   std::atomic<bool> stop{false};
