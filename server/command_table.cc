@@ -22,6 +22,8 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> GeoSearchCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
@@ -56,6 +58,7 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     ConnectionCommands,  CounterCommands,
     DebugCommands,       DumpCommands,
     ExpiryCommands,      FlushCommands,
+    GeoCommands,         GeoSearchCommands,
     HashCommands,        HashExpiryCommands,
     HyperLogLogCommands, InfoCommands,
     KeyClassCommands,    KeyCommands,
