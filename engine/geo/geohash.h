@@ -12,7 +12,8 @@
 // cell are one range of geohashes.
 //
 // The easternmost longitude and the northernmost latitude are a column and a row of their own, 2^26, beyond
-// the grid: their geohashes have 54 bits. Redis has it so, and scores go over the wire.
+// the grid: their geohashes have up to 54 bits, of which a score keeps 53. Redis has it so, and scores go over the
+// wire.
 //
 // Threads     Pure functions.
 #pragma once

@@ -30,35 +30,50 @@ class AreaSearch {
     if (first != set.size()) Walk(set, {first, set.CountBelow(kGeohashEnd)}, Filter::kNone);
   }
 
-  // A listpack is gone through once, whatever the cells.
+  // A listpack is gone through once, whatever the cells, and what is found is put in their order.
   void Run(Listpack listpack) {
-    const std::span<const Cell> cells = cover_.cells();
-    std::vector<Matches> by_cell(cells.size() + 1);
+    std::vector<Place> places;
     Members(listpack).ForEach([&](const PackedValue& member, double score) {
-      if (score < 0 || score >= kGeohashEnd) return;
-      const uint64_t geohash = BitsOf(score);
-      size_t which = cells.size();
-      if (score < kGridEnd) {
-        if (!cover_.bounds().Contains(Deinterleave(geohash))) return;
-        which = 0;
-        while (which < cells.size() && !cells[which].Contains(geohash)) ++which;
-      } else if (!cover_.beyond_grid()) {
-        return;
-      }
-      Take(member, score, &by_cell[which]);
+      const std::optional<size_t> cell = CellOf(score);
+      if (!cell.has_value()) return;
+      const size_t before = matches_.size();
+      Take(member, score);
+      if (matches_.size() != before) places.push_back({*cell, before});
     });
-    for (const Matches& matches : by_cell) {
-      for (const Match& match : matches) {
-        if (matches_.size() == limit_) return;
-        matches_.push_back(match);
-      }
+    const auto is_before = [](const Place& a, const Place& b) {
+      return a.cell != b.cell ? a.cell < b.cell : a.match < b.match;
+    };
+    if (!std::is_sorted(places.begin(), places.end(), is_before)) {
+      std::sort(places.begin(), places.end(), is_before);
+      Matches ordered;
+      ordered.reserve(places.size());
+      for (const Place& place : places) ordered.push_back(matches_[place.match]);
+      matches_ = std::move(ordered);
     }
+    if (matches_.size() > limit_) matches_.resize(limit_);
   }
 
   Matches TakeMatches() { return std::move(matches_); }
 
  private:
   enum class Filter : uint8_t { kNone, kBounds };
+
+  struct Place {
+    size_t cell;
+    size_t match;
+  };
+
+  // Which of the cover's cells has a score, the number of cells if it is beyond the grid, or none.
+  std::optional<size_t> CellOf(double score) const {
+    if (score < 0 || score >= kGeohashEnd) return std::nullopt;
+    const std::span<const Cell> cells = cover_.cells();
+    if (score >= kGridEnd) return cover_.beyond_grid() ? std::optional(cells.size()) : std::nullopt;
+    const uint64_t geohash = BitsOf(score);
+    if (!cover_.bounds().Contains(Deinterleave(geohash))) return std::nullopt;
+    size_t cell = 0;
+    while (cell < cells.size() && !cells[cell].Contains(geohash)) ++cell;
+    return cell;
+  }
 
   // False when the limit is reached.
   bool LookAt(const SortedSet& set, const Cell& cell, RankRange ranks) {
@@ -89,7 +104,7 @@ class AreaSearch {
     for (uint64_t left = ranks.size();;) {
       const double score = cursor.score();
       if (filter == Filter::kNone || cover_.bounds().Contains(Deinterleave(BitsOf(score)))) {
-        Take({.text = cursor.member()}, score, &matches_);
+        Take({.text = cursor.member()}, score);
         if (matches_.size() == limit_) return false;
       }
       if (--left == 0) return true;
@@ -97,9 +112,9 @@ class AreaSearch {
     }
   }
 
-  void Take(const PackedValue& member, double score, Matches* matches) const {
+  void Take(const PackedValue& member, double score) {
     const std::optional<double> meters = area_.Measure(PositionOf(score));
-    if (meters.has_value()) matches->push_back({member, score, *meters});
+    if (meters.has_value()) matches_.push_back({member, score, *meters});
   }
 
   const Area& area_;

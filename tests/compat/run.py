@@ -42,6 +42,7 @@ UNITS = {
     "unit/type/list": 240,
     "unit/type/list-2": 2,
     "unit/type/list-3": 11,
+    "unit/geo": 59,
 }
 
 # What our servers are started with besides: Redis 7.0 keeps small sets of anything but integers as tables,
