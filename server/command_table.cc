@@ -22,6 +22,8 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> GeoSearchCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
@@ -56,27 +58,17 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,      BitmapCommands,
-    ClientCommands,        ClusterCommands,
-    CommandCommands,       ConfigCommands,
-    ConnectionCommands,    CounterCommands,
-    DebugCommands,         DumpCommands,
-    ExpiryCommands,        FlushCommands,
-    HashCommands,          HashExpiryCommands,
-    HyperLogLogCommands,   InfoCommands,
-    KeyClassCommands,      KeyCommands,
-    LatencyCommands,       ListCommands,
-    ListMoveCommands,      ListWaitCommands,
-    MemoryCommands,        MigrateCommands,
-    MonitorCommands,       ObjectCommands,
-    RateCommands,          ScanCommands,
-    ServerCommands,        SetAlgebraCommands,
-    SetCommands,           SlowLogCommands,
-    SortCommands,          SortedSetAlgebraCommands,
-    SortedSetCommands,     SortedSetRangeCommands,
-    SortedSetWaitCommands, StreamCommands,
-    StreamInfoCommands,    StreamReadCommands,
-    StringCommands,        StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,         ClientCommands,        ClusterCommands,
+    CommandCommands,     ConfigCommands,         ConnectionCommands,    CounterCommands,
+    DebugCommands,       DumpCommands,           ExpiryCommands,        FlushCommands,
+    GeoCommands,         GeoSearchCommands,      HashCommands,          HashExpiryCommands,
+    HyperLogLogCommands, InfoCommands,           KeyClassCommands,      KeyCommands,
+    LatencyCommands,     ListCommands,           ListMoveCommands,      ListWaitCommands,
+    MemoryCommands,      MigrateCommands,        MonitorCommands,       ObjectCommands,
+    RateCommands,        ScanCommands,           ServerCommands,        SetAlgebraCommands,
+    SetCommands,         SlowLogCommands,        SortCommands,          SortedSetAlgebraCommands,
+    SortedSetCommands,   SortedSetRangeCommands, SortedSetWaitCommands, StreamCommands,
+    StreamInfoCommands,  StreamReadCommands,     StringCommands,        StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

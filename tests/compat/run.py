@@ -46,6 +46,7 @@ UNITS = {
     "unit/sort": 52,
     "unit/dump": 26,
     "unit/type/zset": 312,
+    "unit/geo": 59,
 }
 
 # What our servers are started with besides: Redis 7.0 keeps small sets of anything but integers as tables,
