@@ -134,6 +134,8 @@ bool Db::Erase(KeyView key, FreeCause cause) {
   }
   LogEffect({"DEL", key.bytes});
   shard.Remove(thread_, *table, place, cause);
+  if (shard.waiters.any()) [[unlikely]]
+    NoteReady(key);
   if (place.bucket->Empty()) [[unlikely]]
     shard.ShrinkIfSparse(thread_, *table, key.hash);
   return true;
@@ -210,8 +212,7 @@ void Db::PartsChanged(KeyView key) {
 }
 
 [[gnu::noinline, gnu::cold]] void Db::NoteReady(KeyView key) {
-  if (!store_.shards_[store_.ShardIndex(key.hash)].waiters.HasQueue(index_, key.bytes)) return;
-  thread_.ready_keys().push_back({index_, std::string(key.bytes)});
+  store_.NoteReady(thread_, store_.shards_[store_.ShardIndex(key.hash)], index_, key.bytes);
 }
 
 const KeyClass* Db::ClassOf(KeyView key) const {

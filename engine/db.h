@@ -108,7 +108,8 @@ class Db {
 
   // Parts of a container have got deadlines of their own, or earlier ones; before ContainerChanged().
   void PartsChanged(KeyView key);
-  // A key may hold now what somebody waits for. Put() and ContainerChanged() note this by themselves.
+  // A key may hold now what somebody waits for, or not be there any more. Put(), ContainerChanged() and
+  // Erase() note this by themselves.
   void NoteReady(KeyView key);
 
   // The class of a key, or nullptr.

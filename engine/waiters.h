@@ -80,7 +80,8 @@ class Waiters {
   // Whether it was there.
   bool Remove(int db, std::string_view key, const Waiter* waiter);
   bool HasQueue(int db, std::string_view key) const;
-  // Serves who can be served, as long as the key is ready for somebody.
+  // Serves who can be served, as long as the key is ready for somebody. Also after its removal, which
+  // ends the waits of some (XREADGROUP).
   void Serve(Db& db, KeyView key, const HeldShards& held);
   // Calls visit(key) for each key of a database for which somebody waits.
   template <class Visit>

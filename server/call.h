@@ -48,8 +48,9 @@ class Suspension {
   virtual Next Resume(Call& call) = 0;
   // The deadline has passed: reply as the command does on time-out.
   virtual void TimedOut(Call& call) {}
-  // Before it is timed out or unblocked: false when what it waits for has come already, so that Resume()
-  // is called instead, now or when it is woken.
+  // Before it is timed out or unblocked, once: false when what it waits for has come already, so that Resume()
+  // is called instead, now or when it is woken. After true nothing comes any more, and TimedOut() or the end
+  // follows.
   virtual bool MayEnd() { return true; }
   // Whether CLIENT UNBLOCK may end it (by TimedOut, or with an error).
   virtual bool unblockable() const { return false; }

@@ -22,6 +22,8 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> GeoSearchCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
@@ -33,6 +35,7 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ListMoveCommands();
 std::span<const CommandSpec> ListWaitCommands();
 std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> MigrateCommands();
 std::span<const CommandSpec> MonitorCommands();
 std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> RateCommands();
@@ -45,25 +48,27 @@ std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
+std::span<const CommandSpec> SortedSetWaitCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,         ClientCommands,
-    ClusterCommands,     CommandCommands,        ConfigCommands,
-    ConnectionCommands,  CounterCommands,        DebugCommands,
-    DumpCommands,        ExpiryCommands,         FlushCommands,
-    HashCommands,        HashExpiryCommands,     HyperLogLogCommands,
-    InfoCommands,        KeyClassCommands,       KeyCommands,
-    LatencyCommands,     ListCommands,           ListMoveCommands,
-    ListWaitCommands,    MemoryCommands,         MonitorCommands,
-    ObjectCommands,      RateCommands,           ScanCommands,
-    ServerCommands,      SetAlgebraCommands,     SetCommands,
-    SlowLogCommands,     SortCommands,           SortedSetAlgebraCommands,
-    SortedSetCommands,   SortedSetRangeCommands, StringCommands,
-    StringRangeCommands,
+    BitFieldCommands,    BitmapCommands,         ClientCommands,        ClusterCommands,
+    CommandCommands,     ConfigCommands,         ConnectionCommands,    CounterCommands,
+    DebugCommands,       DumpCommands,           ExpiryCommands,        FlushCommands,
+    GeoCommands,         GeoSearchCommands,      HashCommands,          HashExpiryCommands,
+    HyperLogLogCommands, InfoCommands,           KeyClassCommands,      KeyCommands,
+    LatencyCommands,     ListCommands,           ListMoveCommands,      ListWaitCommands,
+    MemoryCommands,      MigrateCommands,        MonitorCommands,       ObjectCommands,
+    RateCommands,        ScanCommands,           ServerCommands,        SetAlgebraCommands,
+    SetCommands,         SlowLogCommands,        SortCommands,          SortedSetAlgebraCommands,
+    SortedSetCommands,   SortedSetRangeCommands, SortedSetWaitCommands, StreamCommands,
+    StreamInfoCommands,  StreamReadCommands,     StringCommands,        StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

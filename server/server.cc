@@ -18,6 +18,7 @@
 #include "server/monitor.h"
 #include "server/net/epoll_loop.h"
 #include "server/net/manual_loop.h"
+#include "server/net/peer_link.h"
 #include "server/pause.h"
 #include "server/process/process_settings.h"
 #include "server/slow_log.h"
@@ -82,6 +83,7 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
       store_(MakeStore(config, clock)),
       pause_(std::make_unique<Pause>(*store_)),
       monitors_(std::make_unique<Monitors>(static_cast<size_t>(config.io_threads.get()))),
+      peer_links_(std::make_unique<PeerLinks>()),
       run_id_(kRunIdDigits, '0'),
       started_ms_(clock.WallMillis()),
       started_ns_(clock.MonotonicNanos()) {
@@ -109,7 +111,10 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  // From here on nobody calls the workers.
+  peer_links_->Stop();
+}
 
 bool Server::Listen() {
   if (!renamed_) return false;

@@ -27,6 +27,7 @@ class Frontend;
 class LatencyMonitor;
 class Monitors;
 class Pause;
+class PeerLinks;
 class Stats;
 class Store;
 class Worker;
@@ -63,6 +64,7 @@ class Server final : public ConfigHost {
   std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
   Pause& pause() const { return *pause_; }
   Monitors& monitors() const { return *monitors_; }
+  PeerLinks& peer_links() const { return *peer_links_; }
   DebugSwitches& debug_switches() { return debug_switches_; }
   ReplicationIdentity& replication_identity() { return replication_identity_; }
 
@@ -104,6 +106,7 @@ class Server final : public ConfigHost {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Pause> pause_;
   std::unique_ptr<Monitors> monitors_;
+  std::unique_ptr<PeerLinks> peer_links_;  // outlives the suspended clients that have links
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Frontend> frontend_;
   DebugSwitches debug_switches_;

@@ -111,7 +111,8 @@ void Worker::Resume(Client& client, bool timed_out) {
   dispatcher_.BeginClient(client);
   Suspended& suspended = *client.suspended_;
   Suspension::Next next = Suspension::Next::kDone;
-  if (timed_out && !suspended.rest->MayEnd()) {
+  const bool unblocked = suspended.unblock != Suspended::Unblock::kNo;
+  if (timed_out && !unblocked && !suspended.rest->MayEnd()) {
     timed_out = false;
     suspended.rest->deadline_ns = INT64_MAX;
   }
@@ -156,7 +157,10 @@ bool Worker::Unblock(uint64_t client_id, bool with_error) {
   Client* client = FindSuspended(client_id, Suspended::Reason::kRest);
   if (client == nullptr) return false;
   Suspended& suspended = *client->suspended_;
-  if (!suspended.rest->unblockable() || suspended.unblock != Suspended::Unblock::kNo) return false;
+  if (!suspended.rest->unblockable() || suspended.unblock != Suspended::Unblock::kNo ||
+      !suspended.rest->MayEnd()) {
+    return false;
+  }
   suspended.unblock = with_error ? Suspended::Unblock::kError : Suspended::Unblock::kTimeout;
   unblocked_.push_back(client_id);
   return true;

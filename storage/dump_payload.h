@@ -36,7 +36,8 @@ constexpr size_t kDumpOverheadBytesMax = 1 + 9 + 2 + 8;
 
 // The payload of what a record holds at this time; `compress` is the option rdbcompression. A token bucket
 // has the form of a module's value, which servers without the module refuse and tools that read RDB files
-// step over. A record that is read under its shard's lock is encoded under it.
+// step over. A record that is AllOver() (record_writer.h) has none. One that is read under its shard's lock
+// is encoded under it.
 std::string EncodeDump(const Record& record, UnixMillis now, bool compress);
 
 enum class DumpError : uint8_t {

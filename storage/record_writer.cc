@@ -100,6 +100,10 @@ void WriteHead(RdbWriter& writer, const Record& record, UnixMillis now, UnixMill
 
 }  // namespace
 
+bool AllOver(const Record& record, UnixMillis now) {
+  return EarliestFieldDeadline(record) <= now && CountCollection(record, now) == 0;
+}
+
 RdbType RdbTypeOf(const Record& record) {
   const bool listpack = record.encoding() == Encoding::kListpack;
   switch (record.type()) {

@@ -13,10 +13,15 @@
 
 namespace alai {
 
+// Whether nothing of a value is left to write: a hash all of whose fields are over, shortly before it is
+// removed.
+bool AllOver(const Record& record, UnixMillis now);
+
 // The form in which a record's value is written.
 RdbType RdbTypeOf(const Record& record);
 
-// Appends the value, without its type. Fields whose time has come are left out.
+// Appends the value, without its type. Fields whose time has come are left out; a value that is
+// AllOver() has no form.
 void WriteValue(RdbWriter& writer, const Record& record, UnixMillis now);
 
 // How many bytes that would be. Takes memory for one element or block, or for a packed value, but not for

@@ -161,7 +161,7 @@ Errc Rename(Db& db, KeyView from, KeyView to, bool replace) {
   const Record* record = db.Find(from, Lookup::kWrite);
   if (record == nullptr) return Errc::kNoKey;
   if (from.bytes == to.bytes) return replace ? Errc::kOk : Errc::kKeyExists;
-  if (db.Find(to, Lookup::kPeek) != nullptr && !replace) return Errc::kKeyExists;
+  if (db.Find(to, Lookup::kWrite) != nullptr && !replace) return Errc::kKeyExists;
   if (db.logs_changes()) db.LogEffect({"RENAME", from.bytes, to.bytes});
   Transfer(db, from, *record, db, to);
   ++db.tally().changes;
@@ -175,7 +175,7 @@ bool Copy(Db& from_db, KeyView from, Db& to_db, KeyView to, bool replace) {
   DASSERT(from_db.index() != to_db.index() || from.bytes != to.bytes);
   const Record* record = from_db.Find(from, Lookup::kUse);
   if (record == nullptr) return false;
-  if (to_db.Find(to, Lookup::kPeek) != nullptr && !replace) return false;
+  if (to_db.Find(to, Lookup::kWrite) != nullptr && !replace) return false;
   if (from_db.logs_changes()) {
     char digits[kInt64CharsMax];
     const std::string_view index(digits, FormatInt64(to_db.index(), digits));
@@ -191,7 +191,7 @@ bool Copy(Db& from_db, KeyView from, Db& to_db, KeyView to, bool replace) {
 bool Move(Db& from_db, Db& to_db, KeyView key) {
   DASSERT(from_db.index() != to_db.index());
   const Record* record = from_db.Find(key, Lookup::kWrite);
-  if (record == nullptr || to_db.Find(key, Lookup::kPeek) != nullptr) return false;
+  if (record == nullptr || to_db.Find(key, Lookup::kWrite) != nullptr) return false;
   if (from_db.logs_changes()) {
     char digits[kInt64CharsMax];
     const std::string_view index(digits, FormatInt64(to_db.index(), digits));

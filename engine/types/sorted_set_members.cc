@@ -44,7 +44,11 @@ PackedScore::PackedScore(double score) {
     value_ = PackedValue::Of(static_cast<int64_t>(score));
     return;
   }
-  const auto [end, error] = std::to_chars(text_, text_ + sizeof text_, score);
+  // Without an exponent a large one would be taken for an integer.
+  const auto [end, error] =
+      std::abs(score) > kIntegerMax
+          ? std::to_chars(text_, text_ + sizeof text_, score, std::chars_format::scientific)
+          : std::to_chars(text_, text_ + sizeof text_, score);
   ASSERT(error == std::errc());
   value_ = PackedValue::Of(std::string_view(text_, static_cast<size_t>(end - text_)));
 }

@@ -239,6 +239,26 @@ int64_t EraseFromContainer(Db& db, KeyView key, Record* record,
   return erased;
 }
 
+// Removes members whose removal has been logged, and the key with its last one.
+void EraseLogged(Db& db, KeyView key, Record* record, RankRange ranks, std::string_view event) {
+  const Members members(record);
+  DASSERT(ranks.end <= members.size());
+  const bool all = ranks.size() == members.size();
+  if (!all && HasContainer(record)) {
+    ContainerChange change(db, key, record);
+    change.set().RemoveRanks(ranks, [](std::string_view, double) {});
+    change.Done();
+  } else if (!all) {
+    const Listpack listpack = members.listpack();
+    const size_t first = listpack.At(static_cast<int64_t>(2 * ranks.first));
+    PutEdited(db, key, Type::kSortedSet, record,
+              ListpackEdit::Erase(listpack, first, 2 * ranks.size()));
+  }
+  db.tally().changes += static_cast<uint32_t>(ranks.size());
+  db.Notify(KeyEventClass::kSortedSet, event, key);
+  if (all) EraseEmpty(db, key);
+}
+
 }  // namespace
 
 Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
@@ -309,28 +329,22 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> mem
 void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::string_view event) {
   if (ranks.size() == 0) return;
   const Members members(record);
-  DASSERT(ranks.end <= members.size());
-  const bool all = ranks.size() == members.size();
-  if (!all) {
-    if (db.logs_changes()) {
-      ScoreEffect effect(db, "ZREM", key);
-      members.ForEach(ranks, false, [&](const PackedValue& member, double) { effect.Add(member); });
-      effect.Log();
-    }
-    if (HasContainer(record)) {
-      ContainerChange change(db, key, record);
-      change.set().RemoveRanks(ranks, [](std::string_view, double) {});
-      change.Done();
-    } else {
-      const Listpack listpack = members.listpack();
-      const size_t first = listpack.At(static_cast<int64_t>(2 * ranks.first));
-      PutEdited(db, key, Type::kSortedSet, record,
-                ListpackEdit::Erase(listpack, first, 2 * ranks.size()));
-    }
+  if (ranks.size() != members.size() && db.logs_changes()) {
+    ScoreEffect effect(db, "ZREM", key);
+    members.ForEach(ranks, false, [&](const PackedValue& member, double) { effect.Add(member); });
+    effect.Log();
   }
-  db.tally().changes += static_cast<uint32_t>(ranks.size());
-  db.Notify(KeyEventClass::kSortedSet, event, key);
-  if (all) EraseEmpty(db, key);
+  EraseLogged(db, key, record, ranks, event);
+}
+
+void EraseEnd(Db& db, KeyView key, Record* record, End end, uint64_t count) {
+  const bool max = end == End::kMax;
+  if (db.logs_changes()) {
+    char digits[kInt64CharsMax];
+    db.LogEffect({max ? "ZPOPMAX" : "ZPOPMIN", key.bytes, {digits, FormatUint64(count, digits)}});
+  }
+  EraseLogged(db, key, record, RanksAt(end, Members(record).size(), count),
+              max ? "zpopmax" : "zpopmin");
 }
 
 Builder::Builder(const PackingLimits& limits)
@@ -350,6 +364,7 @@ void Builder::Append(const PackedValue& member, double score) {
       const PackedValue values[] = {member.is_integer ? member : PackedValue::Of(member.text),
                                     packed_score.value()};
       packed_.Apply(ListpackEdit::Append(packed_.get(), values));
+      if (score == 0 && std::signbit(score)) negative_zeros_.push_back(size_ - 1);
       return;
     }
     MoveToContainer();
@@ -359,7 +374,18 @@ void Builder::Append(const PackedValue& member, double score) {
 }
 
 void Builder::MoveToContainer() {
-  container_.reset(NewContainer(packed_.get()));
+  container_ = std::make_unique<SortedSetContainer>();
+  auto negative_zero = negative_zeros_.begin();
+  uint64_t place = 0;
+  Members(packed_.get()).ForEach([&](const PackedValue& member, double score) {
+    if (negative_zero != negative_zeros_.end() && *negative_zero == place) {
+      score = -0.0;
+      ++negative_zero;
+    }
+    ++place;
+    char digits[kInt64CharsMax];
+    container_->set().Set(member.View(digits), score);
+  });
   packed_.Release();
 }
 

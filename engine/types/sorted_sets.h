@@ -7,7 +7,7 @@
 //             key's shard locked.
 // Invariants  Each change appends its effect to the change log before it is made, and tells the key
 //             events after. Effects are scores and members, not increments or ranks, each effect of a bounded
-//             number of words. Scores are no NaN. A sorted set without members does not exist.
+//             number of words; what pops from an end says how many. Scores are no NaN. A sorted set without members does not exist.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/containers/listpack.h"
@@ -63,16 +64,21 @@ void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::strin
 
 enum class End : uint8_t { kMin, kMax };
 
+// The `count` outermost of `size` members.
+inline RankRange RanksAt(End end, uint64_t size, uint64_t count) {
+  return end == End::kMax ? RankRange{size - count, size} : RankRange{0, count};
+}
+
+// Removes the `count` outermost members, of which there is one at least, and so many.
+void EraseEnd(Db& db, KeyView key, Record* record, End end, uint64_t count);
+
 // Removes members from one end of a set, `count` of those that are there, after
 // visit(const PackedValue& member, double score) has been called for each, the outermost first.
 template <class Visit>
 void PopFrom(Db& db, KeyView key, Record* record, End end, uint64_t count, Visit visit) {
   const Members members(record);
-  const uint64_t size = members.size();
-  const bool max = end == End::kMax;
-  const RankRange ranks = max ? RankRange{size - count, size} : RankRange{0, count};
-  members.ForEach(ranks, max, visit);
-  EraseRanks(db, key, record, ranks, max ? "zpopmax" : "zpopmin");
+  members.ForEach(RanksAt(end, members.size(), count), end == End::kMax, visit);
+  EraseEnd(db, key, record, end, count);
 }
 
 // The same of a key, up to `count`. Gives how many they were; without any nothing happens.
@@ -107,6 +113,8 @@ class Builder {
   const uint64_t entries_max_;
   const uint64_t value_bytes_max_;
   ListpackBuffer packed_;
+  // Places of scores in it that are 0 there and become -0 in a container.
+  std::vector<uint64_t> negative_zeros_;
   std::unique_ptr<SortedSetContainer> container_;
   uint64_t size_ = 0;
   uint64_t member_bytes_ = 0;

@@ -18,13 +18,14 @@
 #include "server/config/config.h"
 #include "server/server.h"
 #include "storage/dump_payload.h"
+#include "storage/record_writer.h"
 
 namespace alai {
 namespace {
 
 void Dump(Call& call) {
   const Record* record = call.db().Find(call.Key(call.argv()[1]));
-  if (record == nullptr) return call.reply().Null();
+  if (record == nullptr || AllOver(*record, call.now())) return call.reply().Null();
   std::string payload = EncodeDump(*record, call.now(), call.server().config().rdbcompression);
   if (payload.size() < kReferenceBytesMin) return call.reply().Bulk(payload);
   auto owner = std::make_unique<std::string>(std::move(payload));
@@ -116,7 +117,7 @@ void Restore(Call& call) {
   while (args.remaining() > 0) options.Take(args);
   if (!args.Done()) return call.Fail(args.error());
   Db& db = call.db();
-  if (!options.replace && db.Find(key, Lookup::kPeek) != nullptr) {
+  if (!options.replace && db.Find(key, Lookup::kWrite) != nullptr) {
     return call.Fail(error_text::kBusyKey);
   }
   int64_t ttl;

@@ -124,9 +124,10 @@ void BPop(Call& call, ListEnd end) {
 void BLPop(Call& call) { BPop(call, ListEnd::kFront); }
 void BRPop(Call& call) { BPop(call, ListEnd::kBack); }
 
+// Errors of the time-out come last.
 void BLMPop(Call& call) {
   ArgReader args = call.args();
-  const int64_t timeout_ns = ReadBlockingTimeout(args, call.now());
+  ArgReader timeout(args.Take(1));
   const int64_t count_of_keys =
       args.Int64(1, INT64_MAX, error_text::kNumKeysNotPositive, error_text::kNumKeysNotPositive);
   const auto keys = args.Take(static_cast<size_t>(count_of_keys));
@@ -136,6 +137,8 @@ void BLMPop(Call& call) {
     count = args.Int64(1, INT64_MAX, error_text::kCountNotPositive, error_text::kCountNotPositive);
   }
   if (!args.Done()) return call.Fail(args.error());
+  const int64_t timeout_ns = ReadBlockingTimeout(timeout, call.now());
+  if (!timeout.Done()) return call.Fail(timeout.error());
   PopOrWait(call, keys, end, static_cast<uint64_t>(count), timeout_ns);
 }
 

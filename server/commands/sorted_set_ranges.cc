@@ -167,10 +167,34 @@ void ReplyRange(Call& call, const Members& members, RankRange ranks, bool revers
                   [&](const PackedValue& member, double) { WriteValue(reply, member); });
 }
 
-void StoreRange(Call& call, KeyView key, const Members& members, RankRange ranks) {
-  sorted_sets::Builder builder(call.db().store().packing);
-  members.ForEach(ranks, false,
-                  [&](const PackedValue& member, double score) { builder.Append(member, score); });
+// How many members come into a listpack before the result turns out to be too large for one. Redis puts them in
+// in the order of the range, and knows only of a range of ranks beforehand how many they are.
+uint64_t PackedAtFirst(const Members& members, RankRange ranks, bool known_size, bool reverse,
+                       const PackingLimits& limits) {
+  const uint64_t entries_max = limits.sorted_set_entries;
+  const uint64_t value_bytes_max = limits.sorted_set_value_bytes;
+  if (known_size && ranks.size() > entries_max) return 0;
+  uint64_t packed = 0;
+  bool fits = true;
+  members.ForEach(ranks, reverse, [&](const PackedValue& member, double) {
+    fits = fits && packed < entries_max && member.length() <= value_bytes_max;
+    if (fits) ++packed;
+  });
+  return packed;
+}
+
+// In a listpack -0 becomes 0.
+void StoreRange(Call& call, KeyView key, const Members& members, RankRange ranks, bool known_size,
+                bool reverse) {
+  const PackingLimits& limits = call.db().store().packing;
+  const uint64_t packed = PackedAtFirst(members, ranks, known_size, reverse, limits);
+  sorted_sets::Builder builder(limits);
+  uint64_t place = 0;
+  members.ForEach(ranks, false, [&](const PackedValue& member, double score) {
+    const bool was_packed = reverse ? ranks.size() - place <= packed : place < packed;
+    builder.Append(member, score == 0 && was_packed ? 0 : score);
+    ++place;
+  });
   if (RefusedAsLarge(call, key, builder.member_bytes())) return;
   builder.Store(call.db(), key, "zrangestore");
   call.reply().Integer(static_cast<int64_t>(ranks.size()));
@@ -197,7 +221,9 @@ void RunRange(Call& call, RangeCall options) {
   if (range.kind != RangeKind::kRank) {
     ranks = Limited(ranks, reverse, options.offset, options.count);
   }
-  if (options.stores) return StoreRange(call, destination, members, ranks);
+  if (options.stores) {
+    return StoreRange(call, destination, members, ranks, range.kind == RangeKind::kRank, reverse);
+  }
   ReplyRange(call, members, ranks, reverse, options.with_scores);
 }
 

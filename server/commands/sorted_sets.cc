@@ -12,6 +12,7 @@
 #include "server/call.h"
 #include "server/command_spec.h"
 #include "server/commands/scan_options.h"
+#include "server/commands/sorted_set_pop.h"
 #include "server/commands/sorted_set_reply.h"
 #include "server/commands/value_limit.h"
 
@@ -208,32 +209,15 @@ void ZMPop(Call& call) {
   const int64_t key_count =
       args.Int64(1, INT64_MAX, error_text::kNumKeysNotPositive, error_text::kNumKeysNotPositive);
   const auto keys = args.Take(static_cast<size_t>(key_count));
-  const End end = args.PeekWord("MAX") ? End::kMax : End::kMin;
-  if (!args.TakeWord("MIN") && !args.TakeWord("MAX")) args.Fail(error_text::kSyntax);
-  int64_t count = 1;
-  if (args.TakeWord("COUNT")) {
-    count = args.Int64(1, INT64_MAX, error_text::kCountNotPositive, error_text::kCountNotPositive);
-  }
+  const End end = TakeSortedSetEnd(args);
+  const uint64_t count = TakePopCount(args);
   if (!args.Done()) return call.Fail(args.error());
-  ReplyWriter& reply = call.reply();
   for (const std::string_view name : keys) {
-    const KeyView key = call.Key(name);
-    const Result<Record*> found = sorted_sets::Find(call.db(), key, Lookup::kWrite);
-    if (!found.ok()) return call.Fail(found.error());
-    if (*found == nullptr) continue;
-    const uint64_t popped = std::min(static_cast<uint64_t>(count), Members(*found).size());
-    reply.Array(2);
-    reply.Bulk(name);
-    reply.Array(popped);
-    sorted_sets::PopFrom(call.db(), key, *found, end, popped,
-                         [&](const PackedValue& member, double score) {
-                           reply.Array(2);
-                           WriteValue(reply, member);
-                           reply.Double(score);
-                         });
-    return;
+    const Errc error = PopManyWithKey(call.db(), call.Key(name), end, count, call.reply());
+    if (error == Errc::kOk) return;
+    if (error != Errc::kNoKey) return call.Fail(error);
   }
-  reply.NullArray();
+  call.reply().NullArray();
 }
 
 // One member, or nil.

@@ -1,5 +1,5 @@
-"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, key and connection
-command with all its options, and now and then something wrong.
+"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, sorted set, stream, key
+and connection command with all its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -19,6 +19,8 @@ import key_commands
 import list_commands
 import short_lives
 import sort_commands
+import sorted_set_commands
+import stream_commands
 import string_commands
 from values import Exact, Values
 
@@ -42,8 +44,8 @@ TAKE_LIVES = {
     b"PEXPIREAT",
     b"RESTORE",
 }
-# A cursor other than 0 means something else to each server, and so does a count of what is drawn. Of bitmaps
-# and HyperLogLogs, bitmap_commands.py says what differs from Redis 7.0.
+# A cursor other than 0 means something else to each server, and so does a count of what is drawn. Of bitmaps,
+# HyperLogLogs and sorted sets, their producers say what differs from Redis 7.0.
 NEVER_MUTATED = {
     b"CLIENT",
     b"HELLO",
@@ -58,9 +60,15 @@ NEVER_MUTATED = {
     b"HRANDFIELD",
     b"SRANDMEMBER",
     b"SPOP",
+    b"ZSCAN",
+    b"ZRANDMEMBER",
+    b"ZRANK",
+    b"ZREVRANK",
 }
 # These put a value under their second key.
-GIVE_NAMES = {b"SMOVE", b"COPY", b"RENAME"}
+GIVE_NAMES = {b"SMOVE", b"COPY", b"RENAME", b"ZRANGESTORE"}
+# What has keys of its own, where it stays.
+COLLECTION_KEYS = collection_commands.KEYS | frozenset(sorted_set_commands.KEYS)
 
 
 @dataclass(frozen=True)
@@ -92,8 +100,10 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + stream_commands.TABLE
     + sort_commands.TABLE
     + collection_commands.TABLE
+    + sorted_set_commands.TABLE
 )
 
 
@@ -110,6 +120,9 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
         if values.chance() < CONNECTION_SWITCH:
             connection = 1 - connection
         for args in producer(values):
+            if args[:2] == [b"OBJECT", b"ENCODING"] and args[2] in COLLECTION_KEYS:
+                items.append(Probe(connection, "encoding", (args[2],)))
+                continue
             sent = args if isinstance(args, Exact) else _perhaps_wrong(values, args)
             items.append(Command(connection, tuple(sent)))
             # A key set with a deadline that has passed stays counted until somebody looks.
@@ -139,7 +152,7 @@ def _perhaps_wrong(values: Values, args: list[bytes]) -> list[bytes]:
     chance = values.chance()
     name = args[0]
     # DUMP takes only strings yet, so collections stay under their own keys.
-    collection = any(arg in collection_commands.KEYS for arg in args)
+    collection = any(arg in COLLECTION_KEYS for arg in args)
     spared = NEVER_MUTATED | GIVE_NAMES if collection else NEVER_MUTATED
     if chance < WRONG_ARITY + JUNK_ARGUMENT + UNKNOWN_COMMAND and name not in spared:
         args = list(args)

@@ -32,6 +32,10 @@ COMMANDS = """
     SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD BITFIELD_RO PFADD PFCOUNT PFMERGE PFDEBUG
     SUBSTR INCR DECR INCRBY DECRBY INCRBYFLOAT LCS DEL UNLINK EXISTS TYPE TOUCH RENAME RENAMENX COPY
     MOVE EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME PEXPIRETIME PERSIST RANDOMKEY KEYS
+    ZADD ZINCRBY ZREM ZCARD ZCOUNT ZLEXCOUNT ZSCORE ZMSCORE ZRANK ZREVRANK ZRANGE ZREVRANGE ZRANGESTORE
+    ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE
+    ZREMRANGEBYLEX ZPOPMIN ZPOPMAX ZMPOP ZUNION ZINTER ZDIFF ZUNIONSTORE ZINTERSTORE ZDIFFSTORE ZINTERCARD
+    ZRANDMEMBER ZSCAN
     SCAN OBJECT DBSIZE FLUSHDB FLUSHALL SWAPDB DUMP RESTORE PING ECHO SELECT HELLO RESET CLIENT
 """
 
@@ -102,25 +106,84 @@ class PlantedDifferences(unittest.TestCase):
             texts = pair._probe_state(None)
             self.assertIn("PTTL", texts[0])
 
+    def test_a_life_that_differs_by_more_than_the_run_explains(self):
+        with servers.Pair(STOCK, STOCK) as pair:
+            pair.play(commands("SET k v EX 100000"))
+            self.assertIsNone(pair._probe_state(None))
+            pair.ours.ask([[b"SELECT", b"0"], [b"PEXPIRE", b"k", b"100600000"]])
+            self.assertIn("PTTL", pair._probe_state(None)[0])
+
+    def test_an_encoding_that_the_size_does_not_explain(self):
+        with servers.Pair(STOCK, STOCK) as pair:
+            probe = generator.Probe(0, "encoding", (b"s",))
+            pair.play(commands("SADD s 1"))
+            self.assertIsNone(pair._probe_encoding(probe))
+            pair.stock.ask([[b"SADD", b"s", b"x"], [b"SREM", b"s", b"x"]])
+            self.assertIsNone(pair._probe_encoding(probe))
+            for side in pair.sides:
+                side.ask([[b"CONFIG", b"SET", b"set-max-intset-entries", b"1000"]])
+                side.ask([[b"SADD", b"s", *(b"%d" % i for i in range(600))]])
+            self.assertIn("600 members", pair._probe_encoding(probe)[0])
+
 
 class Allowed(unittest.TestCase):
+    def test_lives_as_far_apart_as_the_commands_that_gave_and_told_them(self):
+        soon, late = 1_800_000_000, values.ABSOLUTE_BASE_S
+        for line, ours, stock, apart_ms, expected in (
+            ("TTL k", 100, 101, 0, True),
+            ("TTL k", 100, 102, 0, False),
+            ("TTL k", 100, 102, 999, True),
+            ("TTL k", 102, 100, 2500, True),
+            ("TTL k", 100, 104, 2500, False),
+            ("TTL k", -1, -2, 2500, False),
+            ("TTL k", -1, 0, 2500, False),
+            ("pttl k", 100_000, 100_000, 0, True),
+            ("pttl k", 100_000, 100_500, 500, True),
+            ("PTTL k", 100_503, 100_000, 500, False),
+            ("EXPIRETIME k", soon, soon + 1, 500, True),
+            ("EXPIRETIME k", soon, soon + 3, 500, False),
+            ("EXPIRETIME k", late, late + 1, 2500, False),
+            ("PEXPIRETIME k", soon * 1000, soon * 1000 + 500, 500, True),
+            ("PEXPIRETIME k", soon * 1000, soon * 1000 + 503, 500, False),
+            ("PEXPIRETIME k", late * 1000, late * 1000 + 1, 2500, False),
+            ("OBJECT IDLETIME k", 1, 0, 0, True),
+            ("OBJECT IDLETIME k", 100, 0, 5000, False),
+            ("OBJECT IDLETIME k", 0, 100, 5000, True),
+            ("OBJECT IDLETIME k", 100, 95, 5000, True),
+            ("OBJECT IDLETIME k", -1, 0, 5000, False),
+            ("GET k", 100, 101, 5000, False),
+        ):
+            args = tuple(word.encode() for word in line.split())
+            known = allowed.Circumstances(apart_ms)
+            agreed = allowed.agree(args, ours, stock, known)
+            self.assertEqual(agreed, expected, msg=(line, ours, stock, apart_ms))
+
+    def test_encodings_by_the_size_of_the_set(self):
+        for ours, stock, members, expected in (
+            (b"intset", b"hashtable", 1, True),
+            (b"intset", b"hashtable", 512, True),
+            (b"intset", b"hashtable", 513, False),
+            (b"intset", b"hashtable", None, False),
+            (b"listpack", b"hashtable", 128, True),
+            (b"listpack", b"hashtable", 129, False),
+            (b"hashtable", b"intset", 5, False),
+            (b"skiplist", b"hashtable", 5, False),
+            (b"skiplist", b"listpack", 5, False),
+        ):
+            known = allowed.Circumstances(members=members)
+            agreed = allowed.agree((b"ENCODING",), ours, stock, known)
+            self.assertEqual(agreed, expected, msg=(ours, stock, members))
+            self.assertFalse(allowed.agree((b"OBJECT", b"ENCODING", b"k"), ours, stock, known))
+
     def test_no_more_than_it_should(self):
-        late = values.ABSOLUTE_BASE_S
         for line, ours, stock, expected in (
-            ("TTL k", 100, 101, True),
-            ("TTL k", -1, -2, False),
-            ("TTL k", -1, 0, False),
-            ("TTL k", 100, 140, False),
-            ("pttl k", 100_000, 129_000, True),
-            ("PTTL k", 100_000, 131_000, False),
-            ("EXPIRETIME k", late, late + 1, False),
-            ("PEXPIRETIME k", late * 1000, late * 1000 + 1, False),
-            ("PEXPIRETIME k", 1_800_000_000_000, 1_800_000_000_001, True),
             ("KEYS *", [b"a", b"b"], [b"b", b"a"], True),
             ("KEYS *", [b"a", b"a"], [b"a"], False),
             ("SCAN 0 COUNT 100000", [b"0", [b"a"]], [b"0", [b"a"]], True),
             ("SCAN 0 COUNT 100000", [b"8", [b"a"]], [b"0", [b"a"]], False),
             ("SCAN 0 COUNT 100000", [b"0", [b"a"]], [b"0", []], False),
+            ("ZSCAN z 0", [b"0", [b"a", b"1", b"b", b"2"]], [b"0", [b"b", b"2", b"a", b"1"]], True),
+            ("ZSCAN z 0", [b"0", [b"a", b"1", b"b", b"2"]], [b"0", [b"b", b"1", b"a", b"2"]], False),
             ("GET k", b"1", 1, False),
             ("GET k", b"a", b"b", False),
             ("RANDOMKEY", None, b"a", False),

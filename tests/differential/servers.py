@@ -6,6 +6,7 @@ a sentinel, so that nothing is parsed when the bytes of both answers are the sam
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,12 @@ CHECKED_PAYLOAD_BYTES_MAX = 2000
 # Statistics whose counts depend on how often a full SCAN had to call.
 UNCOUNTED = ("scan", "info", "config|resetstat")
 # What Side.state() asks about each key.
-STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "PTTL", "PEXPIRETIME", "ENCODING")
+STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "ZRANGE", "PTTL", "PEXPIRETIME", "ENCODING")
+# What is dumped and restored, and how the restored value is read; the forms of other types are each server's own.
+READ_RESTORED = {
+    b"string": [b"GET", b"restored"],
+    b"zset": [b"ZRANGE", b"restored", b"0", b"-1", b"WITHSCORES"],
+}
 OPTIONS = ["--enable-debug-command", "yes"]
 
 
@@ -100,6 +106,7 @@ class Side:
                     [b"GET", key],
                     [b"HGETALL", key],
                     [b"SMEMBERS", key],
+                    [b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
                     [b"PTTL", key],
                     [b"PEXPIRETIME", key],
                     [b"OBJECT", b"ENCODING", key],
@@ -139,7 +146,11 @@ class Side:
 
 
 class Pair:
+    """`widest_ms` is the longest that anything of the episode took on both servers, and so how far apart
+    they may have executed a command that gave a key its life."""
+
     def __init__(self, ours: str, stock: str, options: tuple[list[str], list[str]] = ([], [])):
+        self.widest_ms = 0
         self.ours = Side(ours, options[0])
         self.stock = Side(stock, options[1])
         self.sides = (self.ours, self.stock)
@@ -179,6 +190,7 @@ class Pair:
         """Plays items from empty databases on; the first difference, if there is one."""
         for side in self.sides:
             side.reset()
+        self.widest_ms = 0
         position = 0
         while position < len(items):
             item = items[position]
@@ -222,21 +234,32 @@ class Pair:
         ]
         return Difference(position + len(items) - 1, items[-1], *texts)
 
+    def _apart_ms(self, began: float) -> int:
+        """By how much lives may differ that both servers have told since `began`."""
+        taken_ms = math.ceil((time.monotonic() - began) * 1000)
+        apart_ms = self.widest_ms + taken_ms
+        self.widest_ms = max(self.widest_ms, taken_ms)
+        return apart_ms
+
     def _play_batch(self, position: int, commands: list[Command]) -> Difference | None:
         data = b"".join([encode(command.args) for command in commands]) + BATCH_END
         connections = [side.connections[commands[0].connection] for side in self.sides]
+        began = time.monotonic()
         for connection in connections:
             connection.send(data)
         ours, stock = [connection.read_until(BATCH_ENDING) for connection in connections]
+        apart_ms = self._apart_ms(began)
         self.commands += len(commands)
         if ours == stock:
             return None
-        return _first_difference(position, commands, ours, stock)
+        return _first_difference(position, commands, (ours, stock), apart_ms)
 
     def _probe_state(self, _: Probe) -> tuple[str, str] | None:
+        began = time.monotonic()
         ours, stock = (side.state() for side in self.sides)
+        apart_ms = self._apart_ms(began)
         wrong = {
-            place: _what_differs(ours.get(place), stock.get(place))
+            place: _what_differs(ours.get(place), stock.get(place), apart_ms)
             for place in ours.keys() | stock.keys()
         }
         return _texts({place: texts for place, texts in wrong.items() if texts is not None})
@@ -252,6 +275,18 @@ class Pair:
             else (f"also {sorted(ours - stock)}", f"also {sorted(stock - ours)}")
         )
 
+    def _probe_encoding(self, probe: Probe) -> tuple[str, str] | None:
+        """OBJECT ENCODING of what may be a set, with its size, on which depends what the servers may say."""
+        texts, replies, members = [], [], None
+        for side in self.sides:
+            connection = side.connections[probe.connection]
+            members = connection.call(b"SCARD", *probe.args)
+            replies.append(connection.call(b"OBJECT", b"ENCODING", *probe.args))
+            texts.append(f"{members} members, {replies[-1]}")
+        known = allowed.Circumstances(members=members if type(members) is int else None)
+        same = replies[0] == replies[1] or allowed.agree((b"ENCODING",), *replies, known)
+        return None if same else (texts[0], texts[1])
+
     def _probe_exchange(self, _: Probe) -> tuple[str, str] | None:
         """Each server restores what the other has dumped, as well as it restores its own."""
         wrong = {}
@@ -259,10 +294,11 @@ class Pair:
             for side in self.sides:
                 side.ask([[b"SELECT", b"%d" % index]])
             for key in self.stock.ask([[b"KEYS", b"*"]])[0]:
-                if self.stock.ask([[b"TYPE", key]])[0].text != b"string":
-                    continue  # only those can be dumped yet
+                read = READ_RESTORED.get(self.stock.ask([[b"TYPE", key]])[0].text)
+                if read is None:
+                    continue
                 dumps = [side.ask([[b"DUMP", key]])[0] for side in self.sides]
-                reads = [_misread(side, dumps) for side in self.sides]
+                reads = [_misread(side, dumps, read) for side in self.sides]
                 if any(reads):
                     wrong[index, key] = tuple(reads)
         return _texts(wrong)
@@ -284,15 +320,19 @@ def _texts(wrong: dict[Any, tuple[Any, Any]]) -> tuple[str, str] | None:
     return "\n".join(ours), "\n".join(stock)
 
 
-def _what_differs(ours: dict[str, Any] | None, stock: dict[str, Any] | None) -> tuple | None:
+def _what_differs(
+    ours: dict[str, Any] | None, stock: dict[str, Any] | None, apart_ms: int
+) -> tuple | None:
     """Of what can be seen of a key on either server, that which is not as good as the same."""
     if ours is None or stock is None or ours.keys() != stock.keys():
         return ours, stock
+    members = stock.get("SMEMBERS")
+    known = allowed.Circumstances(apart_ms, len(members) if isinstance(members, list) else None)
     names = [
         name
         for name in ours
         if ours[name] != stock[name]
-        and not allowed.agree((name.encode(),), ours[name], stock[name])
+        and not allowed.agree((name.encode(),), ours[name], stock[name], known)
     ]
     if not names:
         return None
@@ -311,7 +351,7 @@ def _full_scan(connection: wire.Connection, args: tuple[bytes, ...]) -> set[byte
             return keys
 
 
-def _misread(reader: Side, dumps: list[bytes]) -> str | None:
+def _misread(reader: Side, dumps: list[bytes], read: list[bytes]) -> str | None:
     """Says what is wrong when a server does not make the same of two dumps of one key."""
     results = []
     for dump in dumps:
@@ -326,7 +366,7 @@ def _misread(reader: Side, dumps: list[bytes]) -> str | None:
             dump = payload.stamp(dump, reader.rdb_version)
         ask = [
             [b"RESTORE", b"restored", b"0", dump],
-            [b"GET", b"restored"],
+            read,
             [b"OBJECT", b"ENCODING", b"restored"],
         ]
         results.append(reader.ask([*ask, [b"DEL", b"restored"]]))
@@ -334,16 +374,19 @@ def _misread(reader: Side, dumps: list[bytes]) -> str | None:
 
 
 def _first_difference(
-    position: int, commands: list[Command], ours: bytes, stock: bytes
+    position: int, commands: list[Command], answers: tuple[bytes, bytes], apart_ms: int
 ) -> Difference | None:
-    answered = _answered(commands)
+    ours, stock = answers
+    known = allowed.Circumstances(apart_ms)
     at_ours = at_stock = 0
-    for index in answered:
+    for index in _answered(commands):
         command = commands[index]
         reply_ours, end_ours = wire.parse(ours, at_ours)
         reply_stock, end_stock = wire.parse(stock, at_stock)
         text_ours, text_stock = ours[at_ours:end_ours], stock[at_stock:end_stock]
-        if text_ours != text_stock and not allowed.agree(command.args, reply_ours, reply_stock):
+        if text_ours != text_stock and not allowed.agree(
+            command.args, reply_ours, reply_stock, known
+        ):
             return Difference(position + index, command, repr(text_ours), repr(text_stock))
         at_ours, at_stock = end_ours, end_stock
     if ours[at_ours:] != stock[at_stock:]:

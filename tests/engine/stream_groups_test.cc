@@ -114,18 +114,15 @@ TEST_CASE("a group's pending entries are those of a map, and so are its views'")
       }
     } else if (random.OneIn(40)) {
       Consumer* consumer = group->FindConsumer(name);
-      if (consumer == nullptr) continue;
       const Model part = PartOf(model, name);
-      REQUIRE(group->RemoveConsumer(consumer) == part.size());
+      if (consumer != nullptr) REQUIRE(group->RemoveConsumer(consumer) == part.size());
       for (const auto& [gone, entry] : part) model.erase(gone);
-    } else if (views.size() < 2 && random.OneIn(100)) {
-      views.push_back({stream.Freeze(), model});
     }
+    if (i == 2'000 || i == 9'000) views.push_back({stream.Freeze(), model});
     if (i % 1'500 == 0) CheckGroup(*group, model);
   }
   CheckGroup(*group, model);
   stream.RemoveGroup(group);
-  CHECK_FALSE(views.empty());
   for (Frozen& frozen : views) {
     REQUIRE(frozen.view.groups.size() == 1);
     REQUIRE(frozen.view.groups[0].name == "group");

@@ -47,6 +47,13 @@ std::string TextOf(const PackedValue& value) {
   return std::string(value.View(digits));
 }
 
+void EraseEnd(Model& model, bool max, uint64_t count) {
+  const Entries entries = InOrder(model);
+  REQUIRE(count <= entries.size());
+  const size_t first = max ? entries.size() - count : 0;
+  for (size_t i = first; i < first + count; ++i) model.erase(entries[i].first);
+}
+
 // Does what a change log says to keys of its own.
 class Replica final : public ChangeLog {
  public:
@@ -61,6 +68,10 @@ class Replica final : public ChangeLog {
         REQUIRE(ParseDouble(command[i], &score));
         sets[key][std::string(command[i + 1])] = score;
       }
+    } else if (command[0] == "ZPOPMIN" || command[0] == "ZPOPMAX") {
+      uint64_t count;
+      REQUIRE(ParseUint64(command[2], &count));
+      EraseEnd(sets[key], command[0] == "ZPOPMAX", count);
     } else {
       REQUIRE(command[0] == "ZREM");
       for (const std::string_view member : command.subspan(2)) {
@@ -158,11 +169,12 @@ TEST_CASE_METHOD(SortedSetFixture, "changes log scores and members, and tell of 
   Add("z", {{7, "d"}, {8, "10"}});
   recorder_.Take();
   CHECK(Pop("z", End::kMax, 1) == Entries{{"10", 8}});
-  CHECK(recorder_.Take() == Lines{"log0: ZREM z 10", "event0: zpopmax z"});
+  CHECK(recorder_.Take() == Lines{"log0: ZPOPMAX z 1", "event0: zpopmax z"});
   EraseRanks("z", {1, 3});
   CHECK(recorder_.Take() == Lines{"log0: ZREM z b d", "event0: zremrangebyrank z"});
   CHECK(Pop("z", End::kMin, 5) == Entries{{"a", 1.5}});
-  CHECK(recorder_.Take() == Lines{"event0: zpopmin z", "log0: DEL z", "event0: del z"});
+  CHECK(recorder_.Take() ==
+        Lines{"log0: ZPOPMIN z 1", "event0: zpopmin z", "log0: DEL z", "event0: del z"});
   CHECK(Pop("z", End::kMin, 5).empty());
   CHECK(recorder_.Take().empty());
   CHECK(Find("z") == nullptr);
@@ -432,6 +444,25 @@ TEST_CASE_METHOD(SortedSetFixture,
   });
   CHECK(Find("out") == nullptr);
   CHECK_FALSE(replica.sets.contains("out"));
+}
+
+TEST_CASE_METHOD(SortedSetFixture, "what is stored keeps -0 where scores are not packed") {
+  const bool packed = GENERATE(true, false);
+  if (!packed) store_.packing.sorted_set_entries = 2;
+  With("out", [&](Db& db, KeyView key) {
+    sorted_sets::Builder builder(db.store().packing);
+    builder.Append(PackedValue::Of("a"), -1);
+    builder.Append(PackedValue::Of("b"), -0.0);
+    builder.Append(PackedValue::Of("c"), 0.0);
+    builder.Append(PackedValue::Of("d"), -0.0);
+    builder.Store(db, key, "zunionstore");
+    return true;
+  });
+  REQUIRE(Packed("out") == packed);
+  const Members members(Find("out"));
+  CHECK(std::signbit(*members.Score("b")) == !packed);
+  CHECK_FALSE(std::signbit(*members.Score("c")));
+  CHECK(std::signbit(*members.Score("d")) == !packed);
 }
 
 // Sets of up to 300 members that share many.

@@ -137,6 +137,34 @@ TEST_CASE_METHOD(Fixture, "serving one can make another key ready") {
   CHECK(served == std::vector<std::string>{"a", "b", "c"});
 }
 
+TEST_CASE_METHOD(Fixture, "who waits hears of a removal, whoever removes the key") {
+  const auto waiter = Wait("a", "k", 'x');
+  Put("k", "v");
+  Serve();
+  CHECK(waiter->asked == 1);
+  CHECK(Erase("k"));
+  Serve();
+  CHECK(waiter->asked == 2);
+  // The sweep serves by itself.
+  Put("k", "v", clock_.WallMillis() + 5);
+  Serve();
+  CHECK(waiter->asked == 3);
+  clock_.AdvanceMillis(1000);
+  SweepAll();
+  CHECK(waiter->asked == 4);
+  CHECK(thread_.ready_keys().empty());
+  // So does who removes what a lookup without a lock has met.
+  Put("k", "v", clock_.WallMillis() + 5);
+  Serve();
+  CHECK(waiter->asked == 5);
+  clock_.AdvanceMillis(6);
+  CHECK(Get("k") == "(nil)");
+  store_.RemoveSeenExpired(thread_, clock_.WallMillis());
+  CHECK(waiter->asked == 6);
+  CHECK(thread_.ready_keys().empty());
+  CHECK(served.empty());
+}
+
 TEST_CASE_METHOD(Fixture, "an exchanged database may be ready as a whole") {
   Wait("a", "k");
   Put("k", "v", kNoDeadline, 1);

@@ -1,114 +1,26 @@
 // A whole server with its threads and sockets, in this process.
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "engine/store.h"
 #include "server/command_table.h"
-#include "server/config/config.h"
 #include "server/server.h"
 #include "server/stats.h"
 #include "server/worker.h"
 #include "tests/catch.h"
 #include "tests/server/local_fixture.h"
+#include "tests/server/running_server.h"
 
 namespace alai {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A blocking client.
-class Peer {
- public:
-  explicit Peer(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
-    sockaddr_un where{};
-    where.sun_family = AF_UNIX;
-    std::memcpy(where.sun_path, path.data(), path.size());
-    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0;
-    const timeval patience{20, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() { close(fd_); }
-
-  bool connected() const { return connected_; }
-  bool Send(std::string_view bytes) const {
-    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(bytes.size());
-  }
-  // So many bytes, or fewer when the connection ends.
-  std::string Read(size_t size) const {
-    std::string bytes;
-    while (bytes.size() < size) {
-      char room[4096];
-      const ssize_t n = recv(fd_, room, std::min(sizeof room, size - bytes.size()), 0);
-      if (n <= 0) break;
-      bytes.append(room, static_cast<size_t>(n));
-    }
-    return bytes;
-  }
-  // Whether the end of the connection has arrived, without waiting for it.
-  bool ended() const {
-    char byte;
-    return recv(fd_, &byte, 1, MSG_DONTWAIT) == 0;
-  }
-  std::string ReadLine() const {
-    std::string line;
-    while (!line.ends_with("\r\n")) {
-      const std::string byte = Read(1);
-      if (byte.empty()) break;
-      line += byte;
-    }
-    return line;
-  }
-  std::string Ask(std::string_view request) const {
-    Send(request);
-    return ReadLine();
-  }
-
- private:
-  const int fd_;
-  bool connected_ = false;
-};
-
-class RunningServer {
- public:
-  explicit RunningServer(int workers, int64_t maxclients = 1000) {
-    char directory[] = "/tmp/alai-threads-XXXXXX";
-    REQUIRE(mkdtemp(directory) != nullptr);
-    path_ = std::string(directory) + "/socket";
-    config_.io_threads.set(workers);
-    config_.port.set(0);
-    config_.maxclients.set(maxclients);
-    config_.unixsocket.set(path_);
-    server_ = std::make_unique<Server>(config_, *SystemClock::Get());
-    REQUIRE(server_->Listen());
-    thread_ = std::thread([this] { server_->Run(); });
-  }
-  ~RunningServer() {
-    server_->RequestShutdown(0);
-    thread_.join();
-    rmdir(path_.substr(0, path_.rfind('/')).c_str());
-  }
-  Server& server() { return *server_; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  Config config_;
-  std::unique_ptr<Server> server_;
-  std::thread thread_;
-};
 
 TEST_CASE("Clients of several workers count one number together") {
   RunningServer running(3);
@@ -136,6 +48,58 @@ TEST_CASE("Clients of several workers count one number together") {
   CHECK(peer.Ask(Request({"INCRBY", "n", "0"})) ==
         ":" + std::to_string(kPeers * kRounds * kDepth) + "\r\n");
   CHECK(running.server().stats().CommandsProcessed() == kPeers * kRounds * kDepth + 1);
+}
+
+// Follows a stream from its beginning on, for entries of one field with values "<writer>:<number>", until
+// there were so many; false when a writer's number is not the next one.
+bool FollowStream(const Peer& peer, int entries, int writers) {
+  std::vector<int> next(static_cast<size_t>(writers), 0);
+  std::string last = "0";
+  const auto bulk = [&peer] {
+    const size_t size = std::stoul(peer.ReadLine().substr(1));
+    return peer.Read(size + 2).substr(0, size);
+  };
+  for (int seen = 0; seen < entries;) {
+    peer.Send(Request({"XREAD", "BLOCK", "0", "COUNT", "7", "STREAMS", "s", last}));
+    if (peer.ReadLine() != "*1\r\n" || peer.ReadLine() != "*2\r\n" || bulk() != "s") return false;
+    const int count = std::stoi(peer.ReadLine().substr(1));
+    for (int i = 0; i < count; ++i, ++seen) {
+      if (peer.ReadLine() != "*2\r\n") return false;
+      last = bulk();
+      if (peer.ReadLine() != "*2\r\n" || bulk() != "f") return false;
+      const std::string value = bulk();
+      const size_t colon = value.find(':');
+      if (std::stoi(value.substr(colon + 1)) != next[std::stoul(value)]++) return false;
+    }
+  }
+  return true;
+}
+
+TEST_CASE("Readers that wait for a stream miss no entry of writers on other threads") {
+  RunningServer running(3);
+  constexpr int kWriters = 2;
+  constexpr int kEach = 400;
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int reader = 0; reader < 3; ++reader) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      if (FollowStream(peer, kWriters * kEach, kWriters)) ++good;
+    });
+  }
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, writer] {
+      const Peer peer(running.path());
+      for (int i = 0; i < kEach; ++i) {
+        const std::string value = std::to_string(writer) + ":" + std::to_string(i);
+        peer.Send(Request({"XADD", "s", "*", "f", value}));
+        peer.ReadLine();
+        peer.ReadLine();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == 3);
 }
 
 TEST_CASE("Transactions over several shards are seen whole") {

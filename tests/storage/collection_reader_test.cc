@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "engine/base/random.h"
-#include "storage/crc64.h"
-#include "storage/dump_payload.h"
 #include "tests/catch.h"
 #include "tests/storage/collection_forms.h"
 #include "tests/storage/collection_recorder.h"
+#include "tests/storage/payload_record.h"
 #include "tests/storage/stock_server.h"
 
 namespace alai {
@@ -318,13 +317,6 @@ Texts StockContents(StockServer& stock, Type type, const std::string& key) {
 Texts Comparable(Type type, Texts texts) {
   if (type != Type::kList) std::sort(texts.begin(), texts.end());
   return texts;
-}
-
-std::string Payload(RdbType type, const std::string& value) {
-  std::string payload = static_cast<char>(type) + value;
-  AppendLittleEndian(kDumpVersionWritten, 2, &payload);
-  AppendLittleEndian(Crc64(0, payload), 8, &payload);
-  return payload;
 }
 
 TEST_CASE("a stock server reads every form as we do") {

@@ -1,7 +1,6 @@
 // Hashes whose fields have deadlines in DUMP payloads: from a record and back, and the forms of Redis 8.0 and
 // Valkey 9.1, as their DUMP gave them. What cannot be is refused.
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,10 +9,10 @@
 #include "engine/containers/listpack.h"
 #include "engine/types/collections.h"
 #include "storage/byte_order.h"
-#include "storage/crc64.h"
 #include "storage/dump_payload.h"
 #include "storage/record_writer.h"
 #include "tests/catch.h"
+#include "tests/storage/payload_record.h"
 
 namespace alai {
 namespace {
@@ -45,11 +44,6 @@ class Recorder final : public CollectionSink {
   }
 };
 
-struct RecordDeleter {
-  void operator()(Record* record) const { record->Destroy(); }
-};
-using OwnedRecord = std::unique_ptr<Record, RecordDeleter>;
-
 OwnedRecord Build(const Contents& contents) {
   const PackingLimits limits;
   const auto builder = NewCollectionBuilder(Type::kHash, limits);
@@ -69,23 +63,6 @@ Contents ContentsOf(const Record& record, UnixMillis now = kNow) {
   return recorder.contents;
 }
 
-// nullptr when the payload is refused.
-OwnedRecord Restore(std::string_view payload, DumpError expected = DumpError::kNone) {
-  const PackingLimits limits;
-  DumpedValue value;
-  const DumpError error = DecodeDump(payload, {}, limits, &value);
-  CHECK(error == expected);
-  if (error != DumpError::kNone || value.collection == nullptr) return nullptr;
-  return OwnedRecord(Record::Create(value.collection->TakeDraft(MakeKey("k"))));
-}
-
-std::string Payload(RdbType type, const std::string& value, uint16_t version) {
-  std::string payload = static_cast<char>(type) + value;
-  AppendLittleEndian(version, 2, &payload);
-  AppendLittleEndian(Crc64(0, payload), 8, &payload);
-  return payload;
-}
-
 std::string Millis(UnixMillis time) {
   std::string bytes;
   AppendLittleEndian(static_cast<uint64_t>(time), 8, &bytes);
@@ -98,7 +75,7 @@ uint64_t VersionOf(std::string_view payload) {
 
 void CheckRefused(RdbType type, const std::string& value, uint16_t version) {
   CAPTURE(static_cast<int>(type), value);
-  Restore(Payload(type, value, version), DumpError::kFormat);
+  CHECK(Restore(Payload(type, value, version)) == nullptr);
 }
 
 TEST_CASE("deadlines of fields go through a payload and back") {
@@ -138,6 +115,13 @@ TEST_CASE("a payload leaves out fields whose time has come") {
   const OwnedRecord restored = Restore(EncodeDump(*record, kNow, false));
   REQUIRE(restored != nullptr);
   CHECK(ContentsOf(*restored, 0) == Contents{{"stays", {"2", kNow + 1}}});
+}
+
+TEST_CASE("a hash all of whose fields are over has nothing to write") {
+  const OwnedRecord record = Build({{"a", {"1", kNow - 1}}, {"b", {"2", kNow}}});
+  CHECK(AllOver(*record, kNow));
+  CHECK_FALSE(AllOver(*record, kNow - 1));
+  CHECK_FALSE(AllOver(*Build({{"a", {"1", kNow}}, {"b", {"2", kNoDeadline}}}), kNow));
 }
 
 TEST_CASE("without deadlines a payload is one that Redis 7.0 reads") {
@@ -230,13 +214,13 @@ TEST_CASE("a packed hash with deadlines must consist of threes, the last an inte
   const PackedValue one = PackedValue::Of(int64_t{1});
   const PackedValue later = PackedValue::Of(kLater);
   CHECK(Restore(payload({a, one, later})) != nullptr);
-  Restore(payload({}), DumpError::kFormat);
-  Restore(payload({a, one}), DumpError::kFormat);
-  Restore(payload({a, one, later, a}), DumpError::kFormat);
-  Restore(payload({a, one, a}), DumpError::kFormat);
-  Restore(payload({a, one, PackedValue::Of(int64_t{-1})}), DumpError::kFormat);
-  Restore(payload({a, one, later, a, one, later}), DumpError::kFormat);
-  Restore(payload({a, one, later}, -1), DumpError::kFormat);
+  CHECK(Restore(payload({})) == nullptr);
+  CHECK(Restore(payload({a, one})) == nullptr);
+  CHECK(Restore(payload({a, one, later, a})) == nullptr);
+  CHECK(Restore(payload({a, one, a})) == nullptr);
+  CHECK(Restore(payload({a, one, PackedValue::Of(int64_t{-1})})) == nullptr);
+  CHECK(Restore(payload({a, one, later, a, one, later})) == nullptr);
+  CHECK(Restore(payload({a, one, later}, -1)) == nullptr);
 }
 
 }  // namespace

@@ -2,18 +2,17 @@
 // directions against a stock server. What is no hash is refused.
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/base/random.h"
 #include "engine/types/hashes.h"
-#include "storage/crc64.h"
 #include "storage/dump_payload.h"
 #include "storage/record_writer.h"
 #include "tests/catch.h"
 #include "tests/storage/collection_forms.h"
 #include "tests/storage/collection_recorder.h"
+#include "tests/storage/payload_record.h"
 #include "tests/storage/stock_server.h"
 
 namespace alai {
@@ -24,11 +23,6 @@ using Texts = std::vector<std::string>;
 
 constexpr UnixMillis kNow = 1'700'000'000'000;
 
-struct RecordDeleter {
-  void operator()(Record* record) const { record->Destroy(); }
-};
-using OwnedRecord = std::unique_ptr<Record, RecordDeleter>;
-
 OwnedRecord Build(const Texts& pairs, const PackingLimits& limits) {
   const auto builder = NewCollectionBuilder(Type::kHash, limits);
   for (size_t i = 0; i < pairs.size(); i += 2) {
@@ -36,16 +30,6 @@ OwnedRecord Build(const Texts& pairs, const PackingLimits& limits) {
   }
   REQUIRE(builder->Finish());
   return OwnedRecord(Record::Create(builder->TakeDraft(MakeKey("k"))));
-}
-
-// nullptr when the payload is refused.
-OwnedRecord Restore(std::string_view payload, const PackingLimits& limits) {
-  DumpedValue value;
-  const DumpError error = DecodeDump(payload, {}, limits, &value);
-  REQUIRE(error != DumpError::kFooter);
-  if (error != DumpError::kNone) return nullptr;
-  REQUIRE(value.collection != nullptr);
-  return OwnedRecord(Record::Create(value.collection->TakeDraft(MakeKey("k"))));
 }
 
 Texts TextsOf(const Record& record) {
@@ -59,13 +43,6 @@ std::map<std::string, std::string> MapOf(const Texts& texts) {
   for (size_t i = 0; i < texts.size(); i += 2) map[texts[i]] = texts[i + 1];
   CHECK(map.size() == texts.size() / 2);
   return map;
-}
-
-std::string Payload(RdbType type, const std::string& value) {
-  std::string payload = static_cast<char>(type) + value;
-  AppendLittleEndian(kDumpVersionWritten, 2, &payload);
-  AppendLittleEndian(Crc64(0, payload), 8, &payload);
-  return payload;
 }
 
 Texts RandomPairs(Random& random, uint64_t count, uint64_t text_max) {

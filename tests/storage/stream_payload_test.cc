@@ -8,11 +8,11 @@
 #include "engine/base/random.h"
 #include "engine/containers/listpack.h"
 #include "storage/byte_order.h"
-#include "storage/crc64.h"
 #include "storage/stream_reader.h"
 #include "storage/stream_writer.h"
 #include "tests/catch.h"
 #include "tests/engine/stream_fixture.h"
+#include "tests/storage/payload_record.h"
 #include "tests/storage/stock_server.h"
 
 namespace alai {
@@ -487,13 +487,6 @@ std::vector<std::string> Flat(const StockReply& reply) {
   return texts;
 }
 
-std::string Payload(const std::string& value) {
-  std::string payload = static_cast<char>(RdbType::kStream2) + value;
-  AppendLittleEndian(10, 2, &payload);
-  AppendLittleEndian(Crc64(0, payload), 8, &payload);
-  return payload;
-}
-
 void FillStock(StockServer& stock, Random& random) {
   std::vector<std::string> ids;
   for (uint64_t i = 1 + random.Below(400); i > 0; --i) {
@@ -530,7 +523,8 @@ TEST_CASE("a stock server's streams are read, and it reads ours") {
     const std::string dumped = stock->Call({"DUMP", "s"}).text;
     const auto stream = Read(dumped.substr(1, dumped.size() - 1 - kFooterBytes));
     REQUIRE(stream != nullptr);
-    const StockReply restored = stock->Call({"RESTORE", "t", "0", Payload(ValueOf(*stream))});
+    const StockReply restored =
+        stock->Call({"RESTORE", "t", "0", Payload(RdbType::kStream2, ValueOf(*stream))});
     REQUIRE(restored.text == "OK");
     CHECK(Flat(stock->Call({"XINFO", "STREAM", "s", "FULL", "COUNT", "0"})) ==
           Flat(stock->Call({"XINFO", "STREAM", "t", "FULL", "COUNT", "0"})));

@@ -1,0 +1,19 @@
+// A waiter whom nothing satisfies; counts how often it is asked.
+#pragma once
+
+#include "engine/waiters.h"
+
+namespace alai {
+
+class AskedWaiter final : public Waiter {
+ public:
+  Readiness Ready(Db&, KeyView, const HeldShards&) override {
+    ++asked;
+    return Readiness::kNo;
+  }
+  void Serve(Db&, KeyView) override {}
+
+  int asked = 0;
+};
+
+}  // namespace alai
