@@ -33,13 +33,16 @@ class AreaSearch {
   // A listpack is gone through once, whatever the cells, and what is found is put in their order.
   void Run(Listpack listpack) {
     std::vector<Place> places;
-    Members(listpack).ForEach([&](const PackedValue& member, double score) {
+    for (size_t at = listpack.Begin(); at != listpack.End();) {
+      const size_t value = listpack.Next(at);
+      const double score = sorted_sets::ScoreOf(listpack.Read(value));
+      if (score >= kGeohashEnd) break;
       const std::optional<size_t> cell = CellOf(score);
-      if (!cell.has_value()) return;
-      const size_t before = matches_.size();
-      Take(member, score);
-      if (matches_.size() != before) places.push_back({*cell, before});
-    });
+      if (cell.has_value() && Take(listpack.Read(at), score)) {
+        places.push_back({*cell, places.size()});
+      }
+      at = listpack.Next(value);
+    }
     const auto is_before = [](const Place& a, const Place& b) {
       return a.cell != b.cell ? a.cell < b.cell : a.match < b.match;
     };
@@ -104,17 +107,19 @@ class AreaSearch {
     for (uint64_t left = ranks.size();;) {
       const double score = cursor.score();
       if (filter == Filter::kNone || cover_.bounds().Contains(Deinterleave(BitsOf(score)))) {
-        Take({.text = cursor.member()}, score);
-        if (matches_.size() == limit_) return false;
+        if (Take({.text = cursor.member()}, score) && matches_.size() == limit_) return false;
       }
       if (--left == 0) return true;
       cursor.Next();
     }
   }
 
-  void Take(const PackedValue& member, double score) {
+  // Whether the member is in the area.
+  bool Take(const PackedValue& member, double score) {
     const std::optional<double> meters = area_.Measure(PositionOf(score));
-    if (meters.has_value()) matches_.push_back({member, score, *meters});
+    if (!meters.has_value()) return false;
+    matches_.push_back({member, score, *meters});
+    return true;
   }
 
   const Area& area_;
