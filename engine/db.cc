@@ -134,7 +134,7 @@ bool Db::Erase(KeyView key, FreeCause cause) {
   }
   LogEffect({"DEL", key.bytes});
   shard.Remove(thread_, *table, place, cause);
-  if (shard.waiters.any()) [[unlikely]]
+  if (shard.waiters.any_minds_absence()) [[unlikely]]
     NoteReady(key);
   if (place.bucket->Empty()) [[unlikely]]
     shard.ShrinkIfSparse(thread_, *table, key.hash);
@@ -197,6 +197,10 @@ void Db::Changed(KeyView key, Record* record) {
 void Db::ContainerChanged(KeyView key, Record* record, size_t bytes_before) {
   if (store_.shards_[store_.ShardIndex(key.hash)].waiters.any()) [[unlikely]]
     NoteReady(key);
+  ContainerChangedQuietly(key, record, bytes_before);
+}
+
+void Db::ContainerChangedQuietly(KeyView key, Record* record, size_t bytes_before) {
   const size_t bytes = record->container()->allocated_bytes();
   if (bytes != bytes_before) {
     Table& table = *store_.shards_[store_.ShardIndex(key.hash)].table(index_);

@@ -105,6 +105,8 @@ class Db {
   void Changed(KeyView key, Record* record);
   // The same of a record's container, which held `bytes_before` before the change.
   void ContainerChanged(KeyView key, Record* record, size_t bytes_before);
+  // The same of a change that gives nobody anything to wait for.
+  void ContainerChangedQuietly(KeyView key, Record* record, size_t bytes_before);
 
   // Parts of a container have got deadlines of their own, or earlier ones; before ContainerChanged().
   void PartsChanged(KeyView key);

@@ -32,7 +32,7 @@ void Store::Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace plac
     key_events_->OnKeyEvent(event_class, event, table.db(), MakeKey(key));
   }
   shard.Remove(thread, table, place, cause);
-  if (shard.waiters.any()) [[unlikely]]
+  if (shard.waiters.any_minds_absence()) [[unlikely]]
     NoteReady(thread, shard, table.db(), key);
 }
 

@@ -50,7 +50,10 @@ std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> SortedSetWaitCommands();
 std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamGroupCommands();
+std::span<const CommandSpec> StreamGroupReadCommands();
 std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamPendingCommands();
 std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
@@ -58,17 +61,30 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,    BitmapCommands,         ClientCommands,        ClusterCommands,
-    CommandCommands,     ConfigCommands,         ConnectionCommands,    CounterCommands,
-    DebugCommands,       DumpCommands,           ExpiryCommands,        FlushCommands,
-    GeoCommands,         GeoSearchCommands,      HashCommands,          HashExpiryCommands,
-    HyperLogLogCommands, InfoCommands,           KeyClassCommands,      KeyCommands,
-    LatencyCommands,     ListCommands,           ListMoveCommands,      ListWaitCommands,
-    MemoryCommands,      MigrateCommands,        MonitorCommands,       ObjectCommands,
-    RateCommands,        ScanCommands,           ServerCommands,        SetAlgebraCommands,
-    SetCommands,         SlowLogCommands,        SortCommands,          SortedSetAlgebraCommands,
-    SortedSetCommands,   SortedSetRangeCommands, SortedSetWaitCommands, StreamCommands,
-    StreamInfoCommands,  StreamReadCommands,     StringCommands,        StringRangeCommands,
+    BitFieldCommands,      BitmapCommands,
+    ClientCommands,        ClusterCommands,
+    CommandCommands,       ConfigCommands,
+    ConnectionCommands,    CounterCommands,
+    DebugCommands,         DumpCommands,
+    ExpiryCommands,        FlushCommands,
+    GeoCommands,           GeoSearchCommands,
+    HashCommands,          HashExpiryCommands,
+    HyperLogLogCommands,   InfoCommands,
+    KeyClassCommands,      KeyCommands,
+    LatencyCommands,       ListCommands,
+    ListMoveCommands,      ListWaitCommands,
+    MemoryCommands,        MigrateCommands,
+    MonitorCommands,       ObjectCommands,
+    RateCommands,          ScanCommands,
+    ServerCommands,        SetAlgebraCommands,
+    SetCommands,           SlowLogCommands,
+    SortCommands,          SortedSetAlgebraCommands,
+    SortedSetCommands,     SortedSetRangeCommands,
+    SortedSetWaitCommands, StreamCommands,
+    StreamGroupCommands,   StreamGroupReadCommands,
+    StreamInfoCommands,    StreamPendingCommands,
+    StreamReadCommands,    StringCommands,
+    StringRangeCommands,
 };
 
 // The letters among eight bytes in lower case, the other bytes as they are.

@@ -12,17 +12,6 @@
 namespace alai::streams {
 namespace {
 
-// An id as text.
-class IdText {
- public:
-  explicit IdText(StreamId id) : size_(id.Format(text_)) {}
-  std::string_view view() const { return {text_, size_}; }
-
- private:
-  char text_[StreamId::kCharsMax];
-  size_t size_;
-};
-
 // What a trim has left, as a rule that leaves just that wherever it is applied.
 class TrimEffect {
  public:
@@ -45,7 +34,7 @@ class TrimEffect {
   }
 
   const std::string_view word_;
-  const IdText id_;
+  const StreamIdText id_;
   char digits_[kInt64CharsMax];
   const size_t digits_size_;
   const bool by_length_;
@@ -90,7 +79,7 @@ uint64_t Append(Db& db, KeyView key, const AddRequest& request, StreamId id, Str
   Effect effect(db, "XADD", key);
   const TrimEffect trim(stream, request.trim.value_or(TrimRule{}));
   if (request.trim.has_value()) trim.AddTo(effect);
-  const IdText text(id);
+  const StreamIdText text(id);
   effect.Add(text.view());
   for (const std::string_view word : request.pairs) effect.Add(word);
   effect.Log();
@@ -99,9 +88,9 @@ uint64_t Append(Db& db, KeyView key, const AddRequest& request, StreamId id, Str
 
 void LogDelete(Db& db, KeyView key, std::span<const StreamId> ids) {
   if (!db.logs_changes()) return;
-  const std::vector<IdText> texts(ids.begin(), ids.end());
+  const std::vector<StreamIdText> texts(ids.begin(), ids.end());
   Effect effect(db, "XDEL", key);
-  for (const IdText& text : texts) effect.Add(text.view());
+  for (const StreamIdText& text : texts) effect.Add(text.view());
   effect.Log();
 }
 
@@ -110,11 +99,11 @@ void LogFigures(Db& db, KeyView key, const Stream& stream) {
   char digits[kInt64CharsMax];
   db.LogEffect({"XSETID",
                 key.bytes,
-                IdText(stream.last_id()).view(),
+                StreamIdText(stream.last_id()).view(),
                 "ENTRIESADDED",
                 {digits, FormatUint64(stream.entries_added(), digits)},
                 "MAXDELETEDID",
-                IdText(stream.max_deleted_id()).view()});
+                StreamIdText(stream.max_deleted_id()).view()});
 }
 
 SetFiguresStatus Judge(const Stream& stream, const Figures& figures) {

@@ -53,6 +53,8 @@ class Change {
   Stream& stream() { return StreamOf(*record_); }
   // After the change and its effect. Ends the record; the stream is valid as long as its key is.
   void Done() { db_.ContainerChanged(key_, record_, bytes_before_); }
+  // The same when it gives nobody anything to wait for.
+  void DoneQuietly() { db_.ContainerChangedQuietly(key_, record_, bytes_before_); }
 
  private:
   Db& db_;

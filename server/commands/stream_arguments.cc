@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/ascii.h"
 #include "protocol/arg_reader.h"
 #include "protocol/error_text.h"
 
@@ -10,6 +11,9 @@ namespace {
 
 constexpr std::string_view kUnbalanced =
     "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.";
+constexpr std::string_view kUnbalancedOfGroup =
+    "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be "
+    "specified.";
 constexpr std::string_view kGroupOfXRead =
     "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
 constexpr std::string_view kNoAckOfXRead =
@@ -59,10 +63,12 @@ int64_t ReadBlock(ArgReader& args, UnixMillis now) {
   return ms == 0 || ms > INT64_MAX / kNanosPerMilli ? INT64_MAX : ms * kNanosPerMilli;
 }
 
-void ReadKeysAndIds(ArgReader& args, StreamReadRequest* request) {
+void ReadKeysAndIds(ArgReader& args, StreamReader reader, StreamReadRequest* request) {
   const size_t words = args.remaining();
   if (words == 0) return args.Fail(error_text::kSyntax);
-  if (words % 2 != 0) return args.Fail(kUnbalanced);
+  if (words % 2 != 0) {
+    return args.Fail(reader == StreamReader::kGroup ? kUnbalancedOfGroup : kUnbalanced);
+  }
   request->keys = args.Take(words / 2);
   request->ids = args.Take(words / 2);
 }
@@ -104,7 +110,7 @@ void ReadStreamRequest(ArgReader& args, StreamReader reader, UnixMillis now,
     } else if (args.TakeWord("COUNT")) {
       request->count_max = ReadStreamCount(args, 0);
     } else if (args.TakeWord("STREAMS")) {
-      ReadKeysAndIds(args, request);
+      ReadKeysAndIds(args, reader, request);
     } else if (args.PeekWord("GROUP") && args.remaining() > 2) {
       if (reader == StreamReader::kClient) return args.Fail(kGroupOfXRead);
       args.String();
@@ -138,6 +144,19 @@ bool ParseReadFrom(std::string_view text, StreamReader reader, ReadFrom* from,
   *from = {ReadFrom::Kind::kAfter, id.value_or(StreamId{})};
   *error = error_text::kInvalidStreamId;
   return id.has_value();
+}
+
+bool FindStreamKeys(Arguments argv, KeyList& keys) {
+  size_t at = 1;
+  while (at < argv.size() && !EqualsIgnoreCase(argv[at], "STREAMS")) {
+    at += EqualsIgnoreCase(argv[at], "GROUP") ? 3 : EqualsIgnoreCase(argv[at], "NOACK") ? 1 : 2;
+  }
+  if (at + 1 >= argv.size() || (argv.size() - at - 1) % 2 != 0) return false;
+  const size_t count = (argv.size() - at - 1) / 2;
+  for (size_t i = 1; i <= count; ++i) {
+    keys.push_back({static_cast<uint32_t>(at + i), kRO | kKeyAccess});
+  }
+  return true;
 }
 
 }  // namespace alai

@@ -9,6 +9,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/containers/stream_id.h"
+#include "server/command_spec.h"
 
 namespace alai {
 
@@ -60,5 +61,17 @@ struct ReadFrom {
 // What an id of XREAD or XREADGROUP means. False: it is an error, whose text `*error` becomes.
 bool ParseReadFrom(std::string_view text, StreamReader reader, ReadFrom* from,
                    std::string_view* error);
+
+// The keys behind STREAMS, for the rows of XREAD and XREADGROUP. Steps over the options before that word, of
+// which a name may be the same.
+bool FindStreamKeys(Arguments argv, KeyList& keys);
+constexpr KeySpec KeysBehindStreams(int16_t start_from) {
+  return {.use = kRO | kKeyAccess,
+          .begin = KeySpec::Begin::kKeyword,
+          .keyword = "STREAMS",
+          .start_from = start_from,
+          .last_key = -1,
+          .limit = 2};
+}
 
 }  // namespace alai

@@ -1,11 +1,14 @@
 // XINFO: what a stream consists of.
+#include <algorithm>
 #include <optional>
 
+#include "engine/types/stream_groups.h"
 #include "engine/types/streams.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
 #include "server/commands/stream_arguments.h"
+#include "server/commands/stream_group_errors.h"
 #include "server/commands/stream_reply.h"
 #include "server/help_reply.h"
 
@@ -82,7 +85,7 @@ void WriteConsumer(ReplyWriter& reply, const ConsumerGroup& group, const Consume
   reply.Integer(consumer.active_at());
   reply.Bulk("pel-count");
   WriteUnsigned(reply, consumer.pending().size());
-  reply.Bulk("pel");
+  reply.Bulk("pending");
   WritePending(reply, group, &consumer, count_max);
 }
 
@@ -112,7 +115,7 @@ void WriteGroup(ReplyWriter& reply, const Stream& stream, const ConsumerGroup& g
   WriteIfKnown(reply, stream.Lag(group));
   reply.Bulk("pel-count");
   WriteUnsigned(reply, group.pending().size());
-  reply.Bulk("pel");
+  reply.Bulk("pending");
   WritePending(reply, group, nullptr, count_max);
   reply.Bulk("consumers");
   reply.Array(group.consumers().size());
@@ -158,6 +161,53 @@ void XInfoStream(Call& call) {
   WriteFull(call.reply(), *stream, count_max);
 }
 
+void XInfoGroups(Call& call) {
+  const Stream* stream = FindStream(call);
+  if (stream == nullptr) return;
+  ReplyWriter& reply = call.reply();
+  reply.Array(stream->groups().size());
+  for (const ConsumerGroup* group : stream->groups()) {
+    reply.Map(6);
+    reply.Bulk("name");
+    reply.Bulk(group->name());
+    reply.Bulk("consumers");
+    WriteUnsigned(reply, group->consumers().size());
+    reply.Bulk("pending");
+    WriteUnsigned(reply, group->pending().size());
+    reply.Bulk("last-delivered-id");
+    WriteStreamId(reply, group->last_id());
+    reply.Bulk("entries-read");
+    WriteIfKnown(reply, EntriesRead(*group));
+    reply.Bulk("lag");
+    WriteIfKnown(reply, stream->Lag(*group));
+  }
+}
+
+// Milliseconds since a time, which the clock may be behind of; -1: it never came.
+int64_t MillisSince(UnixMillis then, UnixMillis now) {
+  return then == Consumer::kNever ? -1 : std::max<int64_t>(now - then, 0);
+}
+
+void XInfoConsumers(Call& call) {
+  const Stream* stream = FindStream(call);
+  if (stream == nullptr) return;
+  const ConsumerGroup* group = stream->FindGroup(call.argv()[3]);
+  if (group == nullptr) return call.Fail(NoSuchGroup(call.argv()[2], call.argv()[3]));
+  ReplyWriter& reply = call.reply();
+  reply.Array(group->consumers().size());
+  for (const Consumer* consumer : group->consumers()) {
+    reply.Map(4);
+    reply.Bulk("name");
+    reply.Bulk(consumer->name());
+    reply.Bulk("pending");
+    WriteUnsigned(reply, consumer->pending().size());
+    reply.Bulk("idle");
+    reply.Integer(MillisSince(consumer->seen_at(), call.now()));
+    reply.Bulk("inactive");
+    reply.Integer(MillisSince(consumer->active_at(), call.now()));
+  }
+}
+
 void XInfoHelp(Call& call) {
   ReplyHelp(call.reply(), "XINFO",
             {"CONSUMERS <key> <groupname>", "    Tell of the consumers of a group.", "GROUPS <key>",
@@ -167,6 +217,29 @@ void XInfoHelp(Call& call) {
 }
 
 constexpr CommandSpec kSubcommands[] = {
+    {.name = "consumers",
+     .run = XInfoConsumers,
+     .arity = 4,
+     .flags = kReadOnly,
+     .keys = {OneKey(kRO | kKeyAccess, 2)},
+     .group = Group::kStream,
+     .since = "5.0.0",
+     .complexity = "O(N) where N is the number of consumers",
+     .summary = "Tells of the consumers of a group.",
+     .arguments = "key:key group:string",
+     .tips = "nondeterministic_output",
+     .history = "7.2.0: Added the `inactive` field, and changed the meaning of `idle`."},
+    {.name = "groups",
+     .run = XInfoGroups,
+     .arity = 3,
+     .flags = kReadOnly,
+     .keys = {OneKey(kRO | kKeyAccess, 2)},
+     .group = Group::kStream,
+     .since = "5.0.0",
+     .complexity = "O(N) where N is the number of groups",
+     .summary = "Tells of the consumer groups of a stream.",
+     .arguments = "key:key",
+     .history = "7.0.0: Added the `entries-read` and `lag` fields."},
     {.name = "help",
      .run = XInfoHelp,
      .arity = 2,

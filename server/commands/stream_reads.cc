@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/ascii.h"
 #include "engine/types/streams.h"
 #include "server/call.h"
 #include "server/command_spec.h"
@@ -129,29 +128,6 @@ void XRead(Call& call) {
   } else {
     WaitForEntries(call, request, std::move(after));
   }
-}
-
-// Steps over the options before STREAMS, of which a name may be that word, too.
-bool FindStreamKeys(Arguments argv, KeyList& keys) {
-  size_t at = 1;
-  while (at < argv.size() && !EqualsIgnoreCase(argv[at], "STREAMS")) {
-    at += EqualsIgnoreCase(argv[at], "GROUP") ? 3 : EqualsIgnoreCase(argv[at], "NOACK") ? 1 : 2;
-  }
-  if (at + 1 >= argv.size() || (argv.size() - at - 1) % 2 != 0) return false;
-  const size_t count = (argv.size() - at - 1) / 2;
-  for (size_t i = 1; i <= count; ++i) {
-    keys.push_back({static_cast<uint32_t>(at + i), kRO | kKeyAccess});
-  }
-  return true;
-}
-
-constexpr KeySpec KeysBehindStreams(int16_t start_from) {
-  return {.use = kRO | kKeyAccess,
-          .begin = KeySpec::Begin::kKeyword,
-          .keyword = "STREAMS",
-          .start_from = start_from,
-          .last_key = -1,
-          .limit = 2};
 }
 
 constexpr CommandSpec kCommands[] = {

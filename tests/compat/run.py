@@ -43,6 +43,7 @@ UNITS = {
     "unit/type/list-2": 2,
     "unit/type/list-3": 11,
     "unit/type/stream": 72,
+    "unit/type/stream-cgroups": 57,
     "unit/sort": 52,
     "unit/dump": 26,
     "unit/type/zset": 312,

@@ -15,6 +15,7 @@ from typing import Callable
 import bitmap_commands
 import collection_commands
 import connection_commands
+import group_commands
 import key_commands
 import list_commands
 import short_lives
@@ -101,6 +102,7 @@ TABLE: list[tuple[float, Producer]] = (
     + connection_commands.TABLE
     + list_commands.TABLE
     + stream_commands.TABLE
+    + group_commands.TABLE
     + sort_commands.TABLE
     + collection_commands.TABLE
     + sorted_set_commands.TABLE

@@ -1,4 +1,4 @@
-// A waiter whom nothing satisfies; counts how often it is asked.
+// A waiter whom nothing satisfies, and who minds that keys go; counts how often it is asked.
 #pragma once
 
 #include "engine/waiters.h"
@@ -11,6 +11,7 @@ class AskedWaiter final : public Waiter {
     ++asked;
     return Readiness::kNo;
   }
+  bool minds_absence() const override { return true; }
   void Serve(Db&, KeyView) override {}
 
   int asked = 0;
