@@ -134,6 +134,8 @@ bool Db::Erase(KeyView key, FreeCause cause) {
   }
   LogEffect({"DEL", key.bytes});
   shard.Remove(thread_, *table, place, cause);
+  if (shard.waiters.any_minds_absence()) [[unlikely]]
+    NoteReady(key);
   if (place.bucket->Empty()) [[unlikely]]
     shard.ShrinkIfSparse(thread_, *table, key.hash);
   return true;
@@ -195,6 +197,10 @@ void Db::Changed(KeyView key, Record* record) {
 void Db::ContainerChanged(KeyView key, Record* record, size_t bytes_before) {
   if (store_.shards_[store_.ShardIndex(key.hash)].waiters.any()) [[unlikely]]
     NoteReady(key);
+  ContainerChangedQuietly(key, record, bytes_before);
+}
+
+void Db::ContainerChangedQuietly(KeyView key, Record* record, size_t bytes_before) {
   const size_t bytes = record->container()->allocated_bytes();
   if (bytes != bytes_before) {
     Table& table = *store_.shards_[store_.ShardIndex(key.hash)].table(index_);
@@ -210,8 +216,7 @@ void Db::PartsChanged(KeyView key) {
 }
 
 [[gnu::noinline, gnu::cold]] void Db::NoteReady(KeyView key) {
-  if (!store_.shards_[store_.ShardIndex(key.hash)].waiters.HasQueue(index_, key.bytes)) return;
-  thread_.ready_keys().push_back({index_, std::string(key.bytes)});
+  store_.NoteReady(thread_, store_.shards_[store_.ShardIndex(key.hash)], index_, key.bytes);
 }
 
 const KeyClass* Db::ClassOf(KeyView key) const {

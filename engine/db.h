@@ -105,10 +105,13 @@ class Db {
   void Changed(KeyView key, Record* record);
   // The same of a record's container, which held `bytes_before` before the change.
   void ContainerChanged(KeyView key, Record* record, size_t bytes_before);
+  // The same of a change that gives nobody anything to wait for.
+  void ContainerChangedQuietly(KeyView key, Record* record, size_t bytes_before);
 
   // Parts of a container have got deadlines of their own, or earlier ones; before ContainerChanged().
   void PartsChanged(KeyView key);
-  // A key may hold now what somebody waits for. Put() and ContainerChanged() note this by themselves.
+  // A key may hold now what somebody waits for, or not be there any more. Put(), ContainerChanged() and
+  // Erase() note this by themselves.
   void NoteReady(KeyView key);
 
   // The class of a key, or nullptr.

@@ -268,6 +268,7 @@ bool Eviction::Remove(StoreThread& thread, const Candidate& victim, UnixMillis n
     }
     if (place.bucket->Empty()) shard.ShrinkIfSparse(thread, *table, key.hash);
   }
+  store_.ServeWaiters(thread, now, victim.shard);
   shard.lock.Unlock();
   return there;
 }

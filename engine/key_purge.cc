@@ -190,9 +190,11 @@ bool KeyPurge::Treat(StoreThread& thread, UnixMillis now) {
     }
     if (!store_.MayWrite(effect_bytes)) return false;
     // All in one segment, so in one shard.
-    ShardLock& lock = store_.LockOf(Hash(found_[first].record->key()));
+    const uint32_t shard = store_.ShardIndex(Hash(found_[first].record->key()));
+    ShardLock& lock = store_.shard(shard).lock;
     if (!lock.TryLock()) return false;
     for (; first < end; ++first) TreatOne(thread, now, found_[first]);
+    store_.ServeWaiters(thread, now, shard);
     lock.Unlock();
   }
   return true;

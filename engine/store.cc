@@ -116,6 +116,16 @@ void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
   ready.clear();
 }
 
+void Store::ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard) {
+  if (thread.ready_keys().empty()) return;
+  Tally tally;
+  ServeWaiters(thread, tally, now, OneShard(shard));
+}
+
+void Store::NoteReady(StoreThread& thread, Shard& shard, int db, std::string_view key) {
+  if (shard.waiters.HasQueue(db, key)) thread.ready_keys().push_back({db, std::string(key)});
+}
+
 void Store::NoteAllReady(StoreThread& thread, int db) {
   for (uint32_t i = 0; i < shard_count_; ++i) {
     if (!shards_[i].waiters.any()) continue;

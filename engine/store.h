@@ -179,8 +179,12 @@ class Store {
   // Serves those who wait for the keys that the thread's present command has made ready, and for those that
   // are made ready by that, until there are none. With the shards of `held` locked.
   void ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now, const HeldShards& held);
-  // After a database has been exchanged: whatever somebody waits for there may be ready. With every shard
-  // locked.
+  // The same after removals that no command has asked for, with this shard locked.
+  void ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard);
+  // Somebody may wait for a key, which has been written or removed; its shard is locked.
+  void NoteReady(StoreThread& thread, Shard& shard, int db, std::string_view key);
+  // After a database has been exchanged or emptied: whatever somebody waits for there may be ready, or
+  // gone. With every shard locked.
   void NoteAllReady(StoreThread& thread, int db);
 
   // Frees what FlushDatabase() detached, and large values that are gone, for about `budget_ns`; true when

@@ -32,6 +32,8 @@ void Store::Drop(StoreThread& thread, Shard& shard, Table& table, SlotPlace plac
     key_events_->OnKeyEvent(event_class, event, table.db(), MakeKey(key));
   }
   shard.Remove(thread, table, place, cause);
+  if (shard.waiters.any_minds_absence()) [[unlikely]]
+    NoteReady(thread, shard, table.db(), key);
 }
 
 void Store::Expire(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
@@ -51,6 +53,7 @@ void Store::RemoveSeenExpired(StoreThread& thread, UnixMillis now) {
           if (place.bucket->Empty()) shard.ShrinkIfSparse(thread, *table, seen.hash);
         }
       }
+      ServeWaiters(thread, now, ShardIndex(seen.hash));
       shard.lock.Unlock();
     }
   }
@@ -105,6 +108,7 @@ uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, in
     shard.wheel_bytes.Set(shard.wheel()->allocated_bytes());
     if (!any && !shard.wheel_is_bloated()) shard.swept_at.store(now, std::memory_order_relaxed);
     const bool done = !any;
+    ServeWaiters(thread, now, static_cast<uint32_t>(&shard - shards_.get()));
     shard.lock.Unlock();
     if (done) return removed;
     if (clock_.MonotonicNanos() >= until_ns) {

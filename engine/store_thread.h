@@ -92,8 +92,8 @@ class StoreThread {
     uint8_t slot;
     bool hit;
   };
-  // Keys for which somebody waits and which the present command has written: served, and emptied, by
-  // Store::ServeWaiters().
+  // Keys for which somebody waits and which the present command has written or removed: served, and
+  // emptied, by Store::ServeWaiters() before their shards are released.
   struct ReadyKey {
     int db;
     std::string key;

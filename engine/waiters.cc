@@ -8,6 +8,7 @@ namespace alai {
 
 void Waiters::Add(int db, std::string_view key, std::shared_ptr<Waiter> waiter) {
   std::lock_guard guard(mutex_);
+  if (waiter->minds_absence()) minding_.fetch_add(1, std::memory_order_relaxed);
   queues_[Name(db, key)].emplace(++last_number_, std::move(waiter));
   count_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -21,6 +22,7 @@ bool Waiters::Remove(int db, std::string_view key, const Waiter* waiter) {
   if (it == queue->second.end()) return false;
   queue->second.erase(it);
   if (queue->second.empty()) queues_.erase(queue);
+  if (waiter->minds_absence()) minding_.fetch_sub(1, std::memory_order_relaxed);
   count_.fetch_sub(1, std::memory_order_relaxed);
   return true;
 }

@@ -59,6 +59,9 @@ class Waiter {
   virtual ~Waiter() = default;
 
   virtual Readiness Ready(Db& db, KeyView key, const HeldShards& held) = 0;
+  // Whether it is asked as well when a key has gone: who reads for a consumer group is told that there is
+  // none any more.
+  virtual bool minds_absence() const { return false; }
   // Only after Claim(): takes what it waits for.
   virtual void Serve(Db& db, KeyView key) = 0;
 
@@ -75,12 +78,15 @@ class Waiters {
  public:
   // Whether anybody waits here: all that most writers ask.
   bool any() const { return count_.load(std::memory_order_relaxed) != 0; }
+  // Whether anybody does who minds that a key has gone.
+  bool any_minds_absence() const { return minding_.load(std::memory_order_relaxed) != 0; }
 
   void Add(int db, std::string_view key, std::shared_ptr<Waiter> waiter);
   // Whether it was there.
   bool Remove(int db, std::string_view key, const Waiter* waiter);
   bool HasQueue(int db, std::string_view key) const;
-  // Serves who can be served, as long as the key is ready for somebody.
+  // Serves who can be served, as long as the key is ready for somebody. Also after its removal, which
+  // ends the waits of some (XREADGROUP).
   void Serve(Db& db, KeyView key, const HeldShards& held);
   // Calls visit(key) for each key of a database for which somebody waits.
   template <class Visit>
@@ -94,6 +100,7 @@ class Waiters {
   std::shared_ptr<Waiter> Next(const Name& name, uint64_t* after) const;
 
   std::atomic<uint64_t> count_{0};
+  std::atomic<uint64_t> minding_{0};
   mutable std::mutex mutex_;  // guards the members below
   std::map<Name, Queue> queues_;
   uint64_t last_number_ = 0;

@@ -89,6 +89,12 @@ inline constexpr std::string_view kLimitOfRanks =
 inline constexpr std::string_view kScoresOfLexical =
     "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
 
+// Streams.
+inline constexpr std::string_view kInvalidStreamId =
+    "ERR Invalid stream ID specified as stream command argument";
+inline constexpr std::string_view kInvalidRangeStart = "ERR invalid start ID for the interval";
+inline constexpr std::string_view kInvalidRangeEnd = "ERR invalid end ID for the interval";
+
 // Connections and the server's state.
 inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 inline constexpr std::string_view kNoAuthHello =

@@ -34,6 +34,7 @@ std::string_view TextOf(Errc error) {
       return error_text::kBadHyperLogLog;
     case Errc::kOk:
     case Errc::kConditionFailed:
+    case Errc::kNoGroup:
       break;  // not errors to a client: commands reply to them in their own ways
   }
   ASSERT(false);

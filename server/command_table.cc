@@ -22,6 +22,8 @@ std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> FlushCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> GeoSearchCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
@@ -47,6 +49,12 @@ std::span<const CommandSpec> SortedSetAlgebraCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> SortedSetRangeCommands();
 std::span<const CommandSpec> SortedSetWaitCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamGroupCommands();
+std::span<const CommandSpec> StreamGroupReadCommands();
+std::span<const CommandSpec> StreamInfoCommands();
+std::span<const CommandSpec> StreamPendingCommands();
+std::span<const CommandSpec> StreamReadCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> StringRangeCommands();
 
@@ -59,6 +67,7 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     ConnectionCommands,    CounterCommands,
     DebugCommands,         DumpCommands,
     ExpiryCommands,        FlushCommands,
+    GeoCommands,           GeoSearchCommands,
     HashCommands,          HashExpiryCommands,
     HyperLogLogCommands,   InfoCommands,
     KeyClassCommands,      KeyCommands,
@@ -71,7 +80,10 @@ std::span<const CommandSpec> (*const kFamilies[])() = {
     SetCommands,           SlowLogCommands,
     SortCommands,          SortedSetAlgebraCommands,
     SortedSetCommands,     SortedSetRangeCommands,
-    SortedSetWaitCommands, StringCommands,
+    SortedSetWaitCommands, StreamCommands,
+    StreamGroupCommands,   StreamGroupReadCommands,
+    StreamInfoCommands,    StreamPendingCommands,
+    StreamReadCommands,    StringCommands,
     StringRangeCommands,
 };
 

@@ -15,6 +15,7 @@ enum class Errc : uint8_t {
   kOk,
   kNoKey,            // the key does not exist
   kKeyExists,        // the target exists and may not be replaced
+  kNoGroup,          // the stream has no such consumer group
   kWrongType,        // the key holds another type
   kNotInteger,       // the value is not a 64-bit integer
   kNotFloat,         // the value is not a float

@@ -4,25 +4,17 @@
 
 namespace alai {
 
-AutoClaim::AutoClaim(const Stream& stream, ConsumerGroup& group, std::string_view consumer,
+AutoClaim::AutoClaim(const Stream& stream, ConsumerGroup& group, Consumer* consumer,
                      const Options& options, UnixMillis now)
     : stream_(&stream),
       group_(&group),
-      name_(consumer),
+      consumer_(consumer),
       options_(options),
       now_(now),
       looks_left_(std::min(options.count, UINT64_MAX / kLooksPerClaim) * kLooksPerClaim),
       count_left_(options.count),
       cursor_(group.pending().root()) {
   cursor_.SeekAtOrAfter(options.start);
-}
-
-Consumer* AutoClaim::ActiveConsumer() {
-  Consumer* consumer = group_->FindConsumer(name_);
-  if (consumer == nullptr) consumer = group_->AddConsumer(name_, now_);
-  consumer->SetSeen(now_);
-  consumer->SetActive(now_);
-  return consumer;
 }
 
 AutoClaim::Step AutoClaim::Next() {
@@ -41,7 +33,7 @@ AutoClaim::Step AutoClaim::Next() {
     if (claimable == Stream::Claimable::kTooRecent) continue;
     const bool claims = claimable == Stream::Claimable::kYes;
     if (claims) {
-      if (consumer_ == nullptr) consumer_ = ActiveConsumer();
+      consumer_->SetActive(now_);
       Stream::Claim(*group_, id_, consumer_,
                     {.delivered_at = now_, .deliveries = {}, .id_alone = options_.id_alone});
     }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "engine/base/clock.h"
 #include "engine/containers/consumer_group.h"
@@ -27,10 +26,9 @@ class AutoClaim {
 
   enum class Step : uint8_t { kClaimed, kForgotten, kDone };
 
-  // The consumer is added, and counts as seen and active, once something is claimed for it. `consumer` must
-  // outlive the walk.
-  AutoClaim(const Stream& stream, ConsumerGroup& group, std::string_view consumer,
-            const Options& options, UnixMillis now);
+  // The consumer counts as active once something is claimed for it.
+  AutoClaim(const Stream& stream, ConsumerGroup& group, Consumer* consumer, const Options& options,
+            UnixMillis now);
 
   Step Next();
   // What was claimed or forgotten. After kDone, where the next walk starts: zero when this one has reached
@@ -38,12 +36,9 @@ class AutoClaim {
   StreamId id() const { return id_; }
 
  private:
-  Consumer* ActiveConsumer();
-
   const Stream* stream_;
   ConsumerGroup* group_;
-  std::string_view name_;
-  Consumer* consumer_ = nullptr;
+  Consumer* consumer_;
   const Options options_;
   const UnixMillis now_;
   uint64_t looks_left_;

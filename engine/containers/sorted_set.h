@@ -97,6 +97,10 @@ class SortedSet final : private OrderedTree::Relocation {
   // Of the members, all scores being the same; if they are not, bounds other than the infinite ones are
   // among the entries with the lowest score.
   RankRange RanksOf(const LexRange& range) const;
+  // How many have a lower score, O(log n).
+  uint64_t CountBelow(double score) const {
+    return tree_.CountBefore({.score = score, .side = TreeBound::Side::kBefore});
+  }
   uint64_t CountIn(const ScoreRange& range) const { return RanksOf(range).size(); }
   uint64_t CountIn(const LexRange& range) const { return RanksOf(range).size(); }
 

@@ -141,6 +141,11 @@ void Stream::SetFigures(StreamId last_id, uint64_t entries_added, StreamId max_d
   last_id_ = last_id;
   entries_added_ = entries_added;
   max_deleted_id_ = max_deleted_id;
+  // Entries that were deleted may lie behind the last id now, where the next one goes.
+  if (last_block_ == nullptr || last_block_->IdOf(last_block_->slots() - 1) <= last_id) return;
+  StreamBlock** link = directory_.Change(last_block_->first_id());
+  *link = last_block_ = StreamBlock::Own(heap_, *link);
+  last_block_->DropDeletedTail();
 }
 
 StreamView Stream::Freeze() {

@@ -8,7 +8,8 @@
 //
 // Threads     One at a time. What Freeze() gives is read in any thread.
 // Invariants  (1) A block has at least one live entry. (2) Ids ascend from block to block. (3) last_id() is
-//             not below the id of any entry. (4) first_id() is that of the first live entry, or zero.
+//             not below the id of any entry, deleted ones included. (4) first_id() is that of the first
+//             live entry, or zero.
 // Why         Blocks of some kilobytes hold an entry in a few bytes more than its values. An append touches
 //             the last block alone, trimming mostly frees whole ones.
 #pragma once
@@ -89,7 +90,6 @@ class Stream {
   uint64_t CountDirectoryNodes() const { return directory_.CountNodes(); }
   // XSETID, and loading. `last_id` is not below that of the last entry, `entries_added` not below length().
   void SetFigures(StreamId last_id, uint64_t entries_added, StreamId max_deleted_id);
-  void SetLastId(StreamId last_id) { last_id_ = last_id; }
 
   // `id` is above last_id() and not zero; `pairs` hold at most StreamBlock::kEntryBytesMax in all.
   void Append(StreamId id, FieldValues pairs, const StreamLimits& limits);

@@ -244,6 +244,14 @@ void StreamBlock::MarkDeleted(uint32_t slot) {
   --live_;
 }
 
+void StreamBlock::DropDeletedTail() {
+  DASSERT(live_ > 0);
+  for (; deleted(slots_ - 1u); --slots_) {
+    end_ = static_cast<uint32_t>(EntryAt(slots_ - 1u) - data());
+    ++gone_;
+  }
+}
+
 StreamEntry::StreamEntry(const StreamBlock* block, const char* at) : block_(block) {
   const auto head = static_cast<uint8_t>(*at++);
   id_ = ReadId(block->first_id_, head, &at);

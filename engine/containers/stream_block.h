@@ -81,6 +81,8 @@ class StreamBlock {
   uint32_t LiveBefore(uint32_t slot) const;
   // The block must not be shared.
   void MarkDeleted(uint32_t slot);
+  // Takes away deleted entries behind the last live one. The block must not be shared.
+  void DropDeletedTail();
 
  private:
   friend class StreamEntry;

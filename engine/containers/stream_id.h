@@ -39,4 +39,15 @@ struct StreamId {
   static constexpr size_t kCharsMax = 41;
 };
 
+// An id as text.
+class StreamIdText {
+ public:
+  explicit StreamIdText(StreamId id) : size_(id.Format(text_)) {}
+  std::string_view view() const { return {text_, size_}; }
+
+ private:
+  char text_[StreamId::kCharsMax];
+  size_t size_;
+};
+
 }  // namespace alai

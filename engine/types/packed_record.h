@@ -24,6 +24,10 @@ class Effect {
     words_.push_back(command);
     words_.push_back(key.bytes);
   }
+  Effect(Db& db, std::string_view command, std::string_view subcommand, KeyView key) : db_(db) {
+    if (!db.logs_changes()) return;
+    words_ = {command, subcommand, key.bytes};
+  }
   void Add(std::string_view word) {
     if (!words_.empty()) words_.push_back(word);
   }

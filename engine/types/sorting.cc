@@ -168,8 +168,9 @@ void Elements::Arrange(Range range, const Order& order) {
                    [](const Element& a, const Element& b) { return a.text.compare(b.text); });
   }
   Arrange(range, order.descending, [this](const Element& a, const Element& b) {
-    const auto weights = weights_[a.number] <=> weights_[b.number];
-    if (weights != 0) return weights < 0 ? -1 : 1;
+    const std::optional<std::string_view>& weight = weights_[a.number];
+    const std::optional<std::string_view>& other = weights_[b.number];
+    if (weight != other) return weight < other ? -1 : 1;
     return is_list_ ? 0 : a.text.compare(b.text);
   });
 }

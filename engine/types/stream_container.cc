@@ -28,12 +28,10 @@ class PairsOf {
   std::vector<std::string_view> views_;
 };
 
-void CopyBlock(const StreamBlock& block, StreamId id_max, Stream& to) {
+void CopyBlock(const StreamBlock& block, Stream& to) {
   std::vector<StreamId> deleted;
   for (uint32_t slot = 0; slot < block.slots(); ++slot) {
     const StreamEntry entry = block.EntryOf(slot);
-    // Behind the last id, which XSETID may have lowered, only deleted entries lie.
-    if (entry.id() > id_max) break;
     to.Append(entry.id(), PairsOf(entry).views(), slot == 0 ? kNewBlock : kSameBlock);
     if (block.deleted(slot)) deleted.push_back(entry.id());
   }
@@ -61,7 +59,7 @@ Container* StreamContainer::Copy() const {
   Stream& to = copy->stream_;
   IdTree<StreamBlock*>::Cursor cursor(stream_.blocks());
   for (bool more = cursor.SeekAtOrAfter(StreamId::Min()); more; more = cursor.Next()) {
-    CopyBlock(*cursor.value(), stream_.last_id(), to);
+    CopyBlock(*cursor.value(), to);
   }
   to.SetFigures(stream_.last_id(), stream_.entries_added(), stream_.max_deleted_id());
   for (const ConsumerGroup* group : stream_.groups()) CopyGroup(*group, to);

@@ -35,6 +35,7 @@ class LockedKeyWork final : public Suspension {
     Tally tally;
     Db locked(open.store(), open.thread(), tally, open.index(), Access::kLocked, open.now());
     work_(call, locked, key);
+    open.store().ServeWaiters(open.thread(), open.now(), open.store().ShardIndex(key.hash));
     lock.Unlock();
     return Next::kDone;
   }

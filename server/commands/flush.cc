@@ -52,6 +52,7 @@ void Flush(Call& call, int first, int end, bool async) {
   for (int db = first; db < end; ++db) {
     keys += store.KeyCount(db);
     store.FlushDatabase(call.db().thread(), db);
+    store.NoteAllReady(call.db().thread(), db);
   }
   call.db().tally().changes += static_cast<uint32_t>(keys);
   if (async || keys == 0) {

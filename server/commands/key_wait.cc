@@ -48,6 +48,7 @@ KeyWaiter::KeyWaiter(Call& call)
 void KeyWaiter::Serve(Db& db, KeyView key) {
   ReplyWriter reply(reply_, protocol_);
   Take(db, key, reply);
+  if (reply.error_written()) error_ = reply.last_error();
   served_.store(true, std::memory_order_release);
   worker_.Wake(client_id_);
 }
@@ -107,7 +108,12 @@ class KeyWait final : public Suspension {
 
   bool Replied(Call& call) {
     if (!waiter_->served_.load(std::memory_order_acquire)) return false;
-    call.reply().output().Splice(std::move(waiter_->reply_));
+    // An error counts as the client's.
+    if (!waiter_->error_.empty()) {
+      call.Fail(waiter_->error_);
+    } else {
+      call.reply().output().Splice(std::move(waiter_->reply_));
+    }
     return true;
   }
 

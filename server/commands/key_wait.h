@@ -52,6 +52,7 @@ class KeyWaiter : public Waiter {
   const uint64_t client_id_;
   const int protocol_;
   OutputBuffer reply_;
+  std::string error_;  // what the reply is, if it is an error
   std::atomic<bool> served_{false};
   std::atomic<bool> asked_{false};
 };

@@ -151,6 +151,8 @@ class Migration final : public Suspension {
     if (step_ == Step::kSettle) {
       if (!shards_.Acquire()) return Next::kWait;
       if (!Settle(call)) return Finish(call);
+      // Others run before the shards are released.
+      ServeWaiters(call);
       step_ = Step::kSendAgain;
     }
     if (!link_->done()) return Next::kWait;
@@ -291,12 +293,15 @@ class Migration final : public Suspension {
     keys::Delete(db, MakeKey(moving.key));
   }
 
+  void ServeWaiters(Call& call) {
+    StoreThread& thread = call.db().thread();
+    if (thread.ready_keys().empty()) return;
+    call.db().store().ServeWaiters(thread, call.db().tally(), call.now(), HeldByRequest(shards_));
+  }
+
   void Release(Call& call) {
     if (!shards_.held()) return;
-    StoreThread& thread = call.db().thread();
-    if (!thread.ready_keys().empty()) {
-      call.db().store().ServeWaiters(thread, call.db().tally(), call.now(), HeldByRequest(shards_));
-    }
+    ServeWaiters(call);
     shards_.Release();
   }
 

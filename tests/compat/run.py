@@ -42,9 +42,12 @@ UNITS = {
     "unit/type/list": 240,
     "unit/type/list-2": 2,
     "unit/type/list-3": 11,
-    "unit/type/zset": 312,
+    "unit/type/stream": 72,
+    "unit/type/stream-cgroups": 57,
     "unit/sort": 52,
     "unit/dump": 26,
+    "unit/type/zset": 312,
+    "unit/geo": 59,
 }
 
 # What our servers are started with besides: Redis 7.0 keeps small sets of anything but integers as tables,

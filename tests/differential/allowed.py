@@ -124,6 +124,28 @@ def _same_scored_scan(ours: Any, stock: Any, known: Circumstances) -> bool:
     return _same_scan(ours, stock, known) and _same_pairs(ours[1], stock[1], known)
 
 
+def _same_stream_info(ours: Any, stock: Any, _: Circumstances) -> bool:
+    if type(ours) is not type(stock) or not isinstance(ours, list):
+        return False
+    pairs = [list(r) if isinstance(r, Map) else list(zip(r[::2], r[1::2])) for r in (ours, stock)]
+    known = [[pair for pair in side if pair[0] != b"radix-tree-nodes"] for side in pairs]
+    return known[0] == known[1] and len(ours) == len(stock)
+
+
+def _same_pending(ours: Any, stock: Any, known: Circumstances) -> bool:
+    """XPENDING's entries: id, consumer, idle time in milliseconds, deliveries."""
+    if not (isinstance(ours, list) and isinstance(stock, list) and len(ours) == len(stock)):
+        return False
+    for mine, theirs in zip(ours, stock):
+        if not (isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs) == 4):
+            return False
+        if mine[:2] != theirs[:2] or mine[3] != theirs[3]:
+            return False
+        if abs(mine[2] - theirs[2]) > known.apart_ms + ROUNDING_MS:
+            return False
+    return True
+
+
 def _idle_agrees(ours: Any, stock: Any, known: Circumstances) -> bool:
     if type(ours) is not int or type(stock) is not int:
         return False
@@ -189,6 +211,8 @@ ROWS = (
         "small sets of anything but integers are packed since Redis 7.2, and members that SDIFFSTORE "
         "only meets on its way leave stock's result a table",
     ),
+    _row("XINFO STREAM", _same_stream_info, "how streams find their nodes is each server's own"),
+    _row("XPENDING", _same_pending, "the servers run the command at slightly different times"),
     _row("KEYS", _same_members, "the order of keys is each server's own"),
     _row("SCAN", _same_scan, "the order of keys is each server's own; a key may come twice"),
     _row("RANDOMKEY", _both_keys, "the choice is random"),

@@ -1,5 +1,5 @@
-"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, sorted set, key and
-connection command with all its options, and now and then something wrong.
+"""Random sequences of commands: every string, bitmap, HyperLogLog, list, hash, set, sorted set, stream, key
+and connection command with all its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
 sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
@@ -15,11 +15,13 @@ from typing import Callable
 import bitmap_commands
 import collection_commands
 import connection_commands
+import group_commands
 import key_commands
 import list_commands
 import short_lives
 import sort_commands
 import sorted_set_commands
+import stream_commands
 import string_commands
 from values import Exact, Values
 
@@ -99,6 +101,8 @@ TABLE: list[tuple[float, Producer]] = (
     + key_commands.TABLE
     + connection_commands.TABLE
     + list_commands.TABLE
+    + stream_commands.TABLE
+    + group_commands.TABLE
     + sort_commands.TABLE
     + collection_commands.TABLE
     + sorted_set_commands.TABLE

@@ -275,8 +275,10 @@ TEST_CASE("long doubles print with 17 digits after the point and no zeros behind
 
   Random random(4);
   for (int i = 0; i < 20'000; ++i) {
-    const auto value = static_cast<long double>(random.Between(-10'000'000'000, 10'000'000'000)) /
-                       static_cast<long double>(1 + random.Below(100'000));
+    auto value = static_cast<long double>(random.Between(-10'000'000'000, 10'000'000'000)) /
+                 static_cast<long double>(1 + random.Below(100'000));
+    // Doubles go another way.
+    if (i % 2 == 0) value = static_cast<double>(value);
     char expected[128];
     std::snprintf(expected, sizeof expected, "%.17Lf", value);
     std::string trimmed = expected;

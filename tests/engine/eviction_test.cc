@@ -3,6 +3,7 @@
 #include "engine/eviction.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "engine/change_log.h"
 #include "engine/frequency_sketch.h"
 #include "engine/key_events.h"
+#include "tests/engine/asked_waiter.h"
 #include "tests/engine/store_audit.h"
 #include "tests/engine/store_fixture.h"
 
@@ -224,6 +226,18 @@ TEST_CASE_METHOD(Fixture, "more samples find worse keys") {
     return gone[gone.size() / 2];
   };
   CHECK(median_of_evicted(10) < median_of_evicted(1));
+}
+
+TEST_CASE_METHOD(Fixture, "who waits for a key hears of its eviction") {
+  const auto waiter = std::make_shared<AskedWaiter>();
+  store_.shard(store_.ShardIndex(Hash("a"))).waiters.Add(0, "a", waiter);
+  Put("a", "value");
+  thread_.ready_keys().clear();
+  Follow(EvictionPolicy::kLru);
+  ShrinkTo(0.01);
+  CHECK_FALSE(Has("a"));
+  CHECK(waiter->asked == 1);
+  CHECK(thread_.ready_keys().empty());
 }
 
 TEST_CASE_METHOD(Fixture, "an eviction is logged as DEL and told as evicted") {

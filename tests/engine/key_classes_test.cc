@@ -2,6 +2,7 @@
 #include "engine/key_classes.h"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "engine/types/strings.h"
 #include "engine/types/token_buckets.h"
 #include "tests/catch.h"
+#include "tests/engine/asked_waiter.h"
 #include "tests/engine/key_class_rule.h"
 #include "tests/engine/recorder.h"
 #include "tests/engine/store_audit.h"
@@ -398,6 +400,19 @@ TEST_CASE_METHOD(ClassFixture, "a purge removes what was there and leaves what i
   CHECK(Totals("m").keys == 1002);
   CHECK(store_.purge().Pending("m") == 0);
   CHECK(AuditStore(store_).empty());
+}
+
+TEST_CASE_METHOD(ClassFixture, "who waits for a key hears of its purge") {
+  const auto waiter = std::make_shared<AskedWaiter>();
+  store_.shard(store_.ShardIndex(Hash("m:1"))).waiters.Add(0, "m:1", waiter);
+  Set("m:1");
+  Set("m:2");
+  thread_.ready_keys().clear();
+  REQUIRE(store_.purge().Add("m", "m:", nullptr) != nullptr);
+  Work();
+  CHECK(Ttl("m:1") == -2);
+  CHECK(waiter->asked == 1);
+  CHECK(thread_.ready_keys().empty());
 }
 
 TEST_CASE_METHOD(ClassFixture, "a purge does not touch another class with a longer prefix") {

@@ -426,6 +426,33 @@ TEST_CASE("a trim by id takes a block as a whole when its last entry is below, t
   }
 }
 
+TEST_CASE("a lower last id drops what was deleted behind it, so that ids go on from there") {
+  for (const bool viewed : {false, true}) {
+    Stream stream;
+    for (uint64_t i = 1; i <= 5; ++i) AppendPairs(stream, {i, 0}, {{"a", std::to_string(i)}});
+    const Entries before = EntriesOf(stream.Range(StreamId::Min(), StreamId::Max()));
+    StreamView view;
+    if (viewed) view = stream.Freeze();
+    stream.Delete({5, 0});
+    stream.Delete({4, 0});
+    stream.SetFigures({3, 0}, 5, {});
+    for (uint64_t seq = 1; seq <= 3; ++seq) AppendPairs(stream, {3, seq}, {{"a", "b"}});
+    CHECK_FALSE(stream.Contains({4, 0}));
+    const Entries after = EntriesOf(stream.Range({2, 0}, StreamId::Max()));
+    CHECK(after == Entries{{{2, 0}, {{"a", "2"}}},
+                           {{3, 0}, {{"a", "3"}}},
+                           {{3, 1}, {{"a", "b"}}},
+                           {{3, 2}, {{"a", "b"}}},
+                           {{3, 3}, {{"a", "b"}}}});
+    Entries backwards = EntriesOf(stream.ReverseRange({2, 0}, StreamId::Max()));
+    std::reverse(backwards.begin(), backwards.end());
+    CHECK(backwards == after);
+    if (!viewed) continue;
+    CHECK(EntriesOf(view.Range(StreamId::Min(), StreamId::Max())) == before);
+    stream.Release(view);
+  }
+}
+
 TEST_CASE("a trim with a limit stops before the block that would exceed it") {
   Stream stream;
   for (uint64_t i = 1; i <= 20; ++i) AppendPairs(stream, {i, 0}, {{"a", "b"}}, {4096, 5});

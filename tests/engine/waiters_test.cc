@@ -21,7 +21,8 @@ std::vector<std::string> served;
 // Waits for a string of a certain first letter, and takes the key away.
 class Taker final : public Waiter {
  public:
-  Taker(std::string name, char wanted) : name_(std::move(name)), wanted_(wanted) {}
+  Taker(std::string name, char wanted, bool minds_absence)
+      : name_(std::move(name)), wanted_(wanted), minds_absence_(minds_absence) {}
 
   Readiness Ready(Db& db, KeyView key, const HeldShards&) override {
     ++asked;
@@ -30,6 +31,7 @@ class Taker final : public Waiter {
     return record != nullptr && record->inline_value()[0] == wanted_ ? Readiness::kYes
                                                                      : Readiness::kNo;
   }
+  bool minds_absence() const override { return minds_absence_; }
   void Serve(Db& db, KeyView key) override {
     served.push_back(name_);
     db.Erase(key);
@@ -47,6 +49,7 @@ class Taker final : public Waiter {
  private:
   const std::string name_;
   const char wanted_;
+  const bool minds_absence_;
 };
 
 class Fixture : public StoreFixture {
@@ -55,8 +58,9 @@ class Fixture : public StoreFixture {
   Waiters& WaitersOf(const std::string& key) {
     return store_.shard(store_.ShardIndex(Hash(key))).waiters;
   }
-  std::shared_ptr<Taker> Wait(const std::string& name, const std::string& key, char wanted = 'v') {
-    auto taker = std::make_shared<Taker>(name, wanted);
+  std::shared_ptr<Taker> Wait(const std::string& name, const std::string& key, char wanted = 'v',
+                              bool minds_absence = false) {
+    auto taker = std::make_shared<Taker>(name, wanted, minds_absence);
     WaitersOf(key).Add(0, key, taker);
     return taker;
   }
@@ -135,6 +139,48 @@ TEST_CASE_METHOD(Fixture, "serving one can make another key ready") {
   Put("k", "v");
   Serve();
   CHECK(served == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE_METHOD(Fixture, "who minds hears of a removal, whoever removes the key") {
+  const auto waiter = Wait("a", "k", 'x', true);
+  Put("k", "v");
+  Serve();
+  CHECK(waiter->asked == 1);
+  CHECK(Erase("k"));
+  Serve();
+  CHECK(waiter->asked == 2);
+  // The sweep serves by itself.
+  Put("k", "v", clock_.WallMillis() + 5);
+  Serve();
+  CHECK(waiter->asked == 3);
+  clock_.AdvanceMillis(1000);
+  SweepAll();
+  CHECK(waiter->asked == 4);
+  CHECK(thread_.ready_keys().empty());
+  // So does who removes what a lookup without a lock has met.
+  Put("k", "v", clock_.WallMillis() + 5);
+  Serve();
+  CHECK(waiter->asked == 5);
+  clock_.AdvanceMillis(6);
+  CHECK(Get("k") == "(nil)");
+  store_.RemoveSeenExpired(thread_, clock_.WallMillis());
+  CHECK(waiter->asked == 6);
+  CHECK(thread_.ready_keys().empty());
+  CHECK(served.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a removal is nothing to those who do not mind") {
+  const auto waiter = Wait("a", "k", 'x');
+  Waiters& waiters = WaitersOf("k");
+  const auto minding = Wait("b", "k", 'x', true);
+  CHECK(waiters.any_minds_absence());
+  CHECK(waiters.Remove(0, "k", minding.get()));
+  CHECK_FALSE(waiters.any_minds_absence());
+  Put("k", "v");
+  Serve();
+  CHECK(Erase("k"));
+  CHECK(thread_.ready_keys().empty());
+  CHECK(waiter->asked == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "an exchanged database may be ready as a whole") {

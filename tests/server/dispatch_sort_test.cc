@@ -1,6 +1,7 @@
 // What SORT locks, and who hears of what it stores.
 #include <string>
 
+#include "engine/store.h"
 #include "server/stats.h"
 #include "tests/catch.h"
 #include "tests/server/held_shard.h"

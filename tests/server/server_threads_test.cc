@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,6 +50,131 @@ TEST_CASE("Clients of several workers count one number together") {
   CHECK(peer.Ask(Request({"INCRBY", "n", "0"})) ==
         ":" + std::to_string(kPeers * kRounds * kDepth) + "\r\n");
   CHECK(running.server().stats().CommandsProcessed() == kPeers * kRounds * kDepth + 1);
+}
+
+std::string ReadBulk(const Peer& peer) {
+  const size_t size = std::stoul(peer.ReadLine().substr(1));
+  return peer.Read(size + 2).substr(0, size);
+}
+
+// Follows a stream from its beginning on, for entries of one field with values "<writer>:<number>", until
+// there were so many; false when a writer's number is not the next one.
+bool FollowStream(const Peer& peer, int entries, int writers) {
+  std::vector<int> next(static_cast<size_t>(writers), 0);
+  std::string last = "0";
+  for (int seen = 0; seen < entries;) {
+    peer.Send(Request({"XREAD", "BLOCK", "0", "COUNT", "7", "STREAMS", "s", last}));
+    if (peer.ReadLine() != "*1\r\n" || peer.ReadLine() != "*2\r\n" || ReadBulk(peer) != "s")
+      return false;
+    const int count = std::stoi(peer.ReadLine().substr(1));
+    for (int i = 0; i < count; ++i, ++seen) {
+      if (peer.ReadLine() != "*2\r\n") return false;
+      last = ReadBulk(peer);
+      if (peer.ReadLine() != "*2\r\n" || ReadBulk(peer) != "f") return false;
+      const std::string value = ReadBulk(peer);
+      const size_t colon = value.find(':');
+      if (std::stoi(value.substr(colon + 1)) != next[std::stoul(value)]++) return false;
+    }
+  }
+  return true;
+}
+
+TEST_CASE("Readers that wait for a stream miss no entry of writers on other threads") {
+  RunningServer running(3);
+  constexpr int kWriters = 2;
+  constexpr int kEach = 400;
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int reader = 0; reader < 3; ++reader) {
+    threads.emplace_back([&] {
+      const Peer peer(running.path());
+      if (FollowStream(peer, kWriters * kEach, kWriters)) ++good;
+    });
+  }
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, writer] {
+      const Peer peer(running.path());
+      for (int i = 0; i < kEach; ++i) {
+        const std::string value = std::to_string(writer) + ":" + std::to_string(i);
+        peer.Send(Request({"XADD", "s", "*", "f", value}));
+        peer.ReadLine();
+        peer.ReadLine();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(good == 3);
+}
+
+// What the consumers of a group were given.
+struct GivenValues {
+  std::mutex mutex;
+  std::vector<std::string> values;
+
+  size_t size() {
+    std::lock_guard guard(mutex);
+    return values.size();
+  }
+};
+
+// Reads for a consumer and acknowledges what it is given, until there is no group; false when something else
+// comes than entries of one field.
+bool ConsumeStream(const Peer& peer, const std::string& consumer, GivenValues& given) {
+  for (;;) {
+    peer.Send(Request(
+        {"XREADGROUP", "GROUP", "g", consumer, "COUNT", "3", "BLOCK", "0", "STREAMS", "s", ">"}));
+    const std::string first = peer.ReadLine();
+    if (first.starts_with("-NOGROUP ")) return true;
+    if (first != "*1\r\n" || peer.ReadLine() != "*2\r\n" || ReadBulk(peer) != "s") return false;
+    const int count = std::stoi(peer.ReadLine().substr(1));
+    std::vector<std::string> ids;
+    for (int i = 0; i < count; ++i) {
+      if (peer.ReadLine() != "*2\r\n") return false;
+      ids.push_back(ReadBulk(peer));
+      if (peer.ReadLine() != "*2\r\n" || ReadBulk(peer) != "f") return false;
+      const std::string value = ReadBulk(peer);
+      std::lock_guard guard(given.mutex);
+      given.values.push_back(value);
+    }
+    for (const std::string& id : ids) {
+      const std::string reply = peer.Ask(Request({"XACK", "s", "g", id}));
+      if (reply != ":1\r\n" && reply != ":0\r\n") return false;
+    }
+  }
+}
+
+TEST_CASE("Consumers that wait in a group are given every entry once, until the group is gone") {
+  RunningServer running(3);
+  constexpr int kConsumers = 4;
+  constexpr int kWriters = 2;
+  constexpr int kEach = 300;
+  const Peer owner(running.path());
+  REQUIRE(owner.Ask(Request({"XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"})) == "+OK\r\n");
+  GivenValues given;
+  std::atomic<int> bad{0};
+  std::vector<std::thread> threads;
+  for (int consumer = 0; consumer < kConsumers; ++consumer) {
+    threads.emplace_back([&, consumer] {
+      const Peer peer(running.path());
+      if (!ConsumeStream(peer, "c" + std::to_string(consumer), given)) ++bad;
+    });
+  }
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, writer] {
+      const Peer peer(running.path());
+      for (int i = 0; i < kEach; ++i) {
+        const std::string value = std::to_string(writer) + ":" + std::to_string(i);
+        peer.Send(Request({"XADD", "s", "*", "f", value}));
+        ReadBulk(peer);
+      }
+    });
+  }
+  while (given.size() < kWriters * kEach && bad == 0) std::this_thread::sleep_for(5ms);
+  CHECK(owner.Ask(Request({"XGROUP", "DESTROY", "s", "g"})) == ":1\r\n");
+  for (std::thread& thread : threads) thread.join();
+  CHECK(bad == 0);
+  CHECK(given.values.size() == kWriters * kEach);
+  CHECK(std::set<std::string>(given.values.begin(), given.values.end()).size() == kWriters * kEach);
 }
 
 TEST_CASE("Transactions over several shards are seen whole") {

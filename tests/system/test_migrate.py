@@ -28,6 +28,7 @@ MAKE_ALL_TYPES = (
     ("SADD", "integers", *range(100)),
     ("ZADD", "zset", *(word for i in range(300) for word in (i / 4, f"member{i}"))),
     ("PFADD", "hll", *range(100)),
+    ("XADD", "stream", "1-1", "field", "value"),
 )
 ALL_TYPES = tuple(command[1] for command in MAKE_ALL_TYPES)
 
@@ -192,6 +193,35 @@ class Migrate(ServerCase):
         self.assertEqual(len(again), 3)
         self.here.call("RESTORE", "check", 0, again[0][3])
         self.assertEqual(self.here.call("GET", "check"), b"x+")
+
+    def test_who_waits_for_a_stream_that_moves_goes_on_waiting(self):
+        other = self.connect(self.ours)
+        names = [f"another{i}" for i in range(20)]
+
+        def answer(request: list[bytes]) -> bytes:
+            if request[0] == b"RESTORE" and request[1] == b"changed" and len(request) == 4:
+                other.call("APPEND", "changed", "+")
+            elif request[-1] == b"REPLACE":
+                # The stream has gone, and both keys are still locked.
+                for name in names:
+                    other.send(wire.encode([b"SET", name.encode(), b"v"]))
+            return b"+OK\r\n"
+
+        target = self.target(answer)
+        self.here.call("SET", "changed", "x")
+        self.here.call("XADD", "stream", "1-1", "field", "value")
+        waiting = self.connect(self.ours)
+        waiting.send(wire.encode([b"XREAD", b"BLOCK", b"0", b"STREAMS", b"stream", b"$"]))
+        while b"blocked_clients:1" not in self.here.call("INFO", "clients"):
+            time.sleep(0.01)
+        reply = self.here.call(
+            "MIGRATE", "127.0.0.1", target.port, "", 0, LONG_MS, "KEYS", "stream", "changed"
+        )
+        self.assertEqual(reply, OK)
+        self.assertEqual(len(target.requests), 4)
+        self.assertEqual([other.read() for _ in names], [OK] * len(names))
+        self.here.call("XADD", "stream", "1-2", "field", "new")
+        self.assertEqual(waiting.read(), [[b"stream", [[b"1-2", [b"field", b"new"]]]]])
 
     def test_a_target_that_does_not_answer_holds_up_nobody_else(self):
         hangs = self.target(lambda request: b"")
