@@ -122,7 +122,7 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
         if values.chance() < CONNECTION_SWITCH:
             connection = 1 - connection
         for args in producer(values):
-            if args[:2] == [b"OBJECT", b"ENCODING"] and args[2] in COLLECTION_KEYS:
+            if args[:2] == [b"OBJECT", b"ENCODING"] and set(args[2:]) & COLLECTION_KEYS:
                 items.append(Probe(connection, "encoding", (args[2],)))
                 continue
             sent = args if isinstance(args, Exact) else _perhaps_wrong(values, args)
