@@ -32,14 +32,17 @@ class AreaSearch {
 
   // A listpack is gone through once, whatever the cells, and what is found is put in their order.
   void Run(Listpack listpack) {
+    const ScoreRange scores = Scores();
     std::vector<Place> places;
     for (size_t at = listpack.Begin(); at != listpack.End();) {
       const size_t value = listpack.Next(at);
       const double score = sorted_sets::ScoreOf(listpack.Read(value));
-      if (score >= kGeohashEnd) break;
-      const std::optional<size_t> cell = CellOf(score);
-      if (cell.has_value() && Take(listpack.Read(at), score)) {
-        places.push_back({*cell, places.size()});
+      if (score >= scores.max) break;
+      if (score >= scores.min) {
+        const std::optional<size_t> cell = CellOf(score);
+        if (cell.has_value() && Take(listpack.Read(at), score)) {
+          places.push_back({*cell, places.size()});
+        }
       }
       at = listpack.Next(value);
     }
@@ -66,11 +69,21 @@ class AreaSearch {
     size_t match;
   };
 
-  // Which of the cover's cells has a score, the number of cells if it is beyond the grid, or none.
+  // From the first score of the cover to the first behind it.
+  ScoreRange Scores() const {
+    ScoreRange scores{.min = kGridEnd, .max = 0, .max_exclusive = true};
+    for (const Cell& cell : cover_.cells()) {
+      scores.min = std::min(scores.min, cell.first_score());
+      scores.max = std::max(scores.max, cell.end_score());
+    }
+    if (cover_.beyond_grid()) scores.max = kGeohashEnd;
+    return scores;
+  }
+
+  // Which of the cover's cells has a score of its range, the number of cells if it is beyond the grid, or none.
   std::optional<size_t> CellOf(double score) const {
-    if (score < 0 || score >= kGeohashEnd) return std::nullopt;
     const std::span<const Cell> cells = cover_.cells();
-    if (score >= kGridEnd) return cover_.beyond_grid() ? std::optional(cells.size()) : std::nullopt;
+    if (score >= kGridEnd) return cells.size();
     const uint64_t geohash = BitsOf(score);
     if (!cover_.bounds().Contains(Deinterleave(geohash))) return std::nullopt;
     size_t cell = 0;
