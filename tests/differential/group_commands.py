@@ -125,9 +125,12 @@ def _claim_idle(v: Values, now: int) -> Requests:
         args += [v.spelling(b"COUNT"), v.choice((b"1", b"2", b"3", b"100", b"0"))]
     if v.chance() < 0.3:
         args.append(v.spelling(b"JUSTID"))
-    args = _spoiled(v, args, 4)
     # Stock asks for memory for as many entries as COUNT says, and gives up without it.
-    return [[b"9" if word.isdigit() and len(word) > 6 else word for word in args]]
+    return [[_bounded(word) for word in _spoiled(v, args, 4)]]
+
+
+def _bounded(word: bytes) -> bytes:
+    return b"9" if word.isdigit() and len(word) > 6 and word != NEVER_MS else word
 
 
 def _pending(v: Values, now: int) -> Requests:
