@@ -170,14 +170,18 @@ void Worker::CloseClient(Client& client) {
   client_list_.pop_back();
   if (joined_ == &client) joined_ = nullptr;
   stats_.connected_clients.Sub();
+  stats_.closed_memory.Add(client.counted_memory_);
   stats_.client_memory.Sub(std::exchange(client.counted_memory_, 0));
   connections_.fetch_sub(1, std::memory_order_relaxed);
   closed_.emplace_back(&client);
 }
 
 void Worker::FreeClosed() {
-  if (!closed_.empty()) [[unlikely]]
-    closed_.clear();
+  if (closed_.empty()) [[likely]]
+    return;
+  closed_.clear();
+  store_.memory_limit().Publish(*thread_);
+  stats_.closed_memory.Set(0);
 }
 
 void Worker::StartMonitor(Client& client) {
