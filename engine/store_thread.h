@@ -21,6 +21,7 @@
 
 #include "engine/base/counter.h"
 #include "engine/base/random.h"
+#include "engine/base/steady_time.h"
 #include "engine/class_figures.h"
 #include "engine/free_cause.h"
 #include "engine/reclaimer.h"
@@ -76,6 +77,18 @@ class StoreThread {
   int64_t published_bytes() const { return published_bytes_; }
   // Uses counted since FrequencySketch::Count() last aged.
   uint32_t* sketch_uses() { return &sketch_uses_; }
+
+  // For threads that run commands in batches: the steady time of a batch is read when it is first asked for,
+  // and stands until the next one begins. Other threads read it whenever they ask.
+  void BeginBatch() {
+    in_batches_ = true;
+    batch_steady_ns_ = 0;
+  }
+  int64_t SteadyNanos(const SteadyTime& time) {
+    if (!in_batches_) return time.Nanos();
+    if (batch_steady_ns_ == 0) batch_steady_ns_ = time.Nanos();
+    return batch_steady_ns_;
+  }
 
   // Room that the sweep and Scan() use again and again.
   std::vector<Shard::DueBucket>& due_scratch() { return due_scratch_; }
@@ -145,6 +158,8 @@ class StoreThread {
   int64_t metered_before_ = 0;
   int64_t published_bytes_ = 0;
   uint32_t sketch_uses_ = 0;
+  bool in_batches_ = false;
+  int64_t batch_steady_ns_ = 0;
   std::vector<Shard::DueBucket> due_scratch_;
   std::vector<SlotWord> scan_scratch_;
 };

@@ -80,12 +80,13 @@ class RequestBatch {
  private:
   // A name as it was last spelled, and what it stands for: most pipelines repeat themselves.
   struct KnownName {
-    uint64_t word = 0;
+    NameWords words{{}};
     size_t size = 0;
     const CommandInfo* command = nullptr;
     size_t first_key = SIZE_MAX;  // where it is, if that is always the same
   };
   static constexpr size_t kKnownNames = 8;
+  static constexpr size_t kKnownNameBytes = NameWords::kBytes;
 
   const KnownName& Lookup(Arguments argv);
   const KnownName& LookupInTable(Arguments argv, KnownName& slot);

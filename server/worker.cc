@@ -123,7 +123,10 @@ void Worker::Turn(bool may_wait) {
   thread_->Quiescent();
 }
 
-void Worker::ReadClock() { now_ = server_.clock().WallMillis(); }
+void Worker::ReadClock() {
+  now_ = server_.clock().WallMillis();
+  thread_->BeginBatch();
+}
 
 void Worker::RunMail() {
   for (const Mailbox::Task& task : mailbox_.Take()) task(*this);
