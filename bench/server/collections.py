@@ -106,7 +106,7 @@ def measure(benchmark, command, row):
     with Server(command) as server:
         client = Client(server.port)
         row.fill(client)
-        reply = client.ask(*(word for word in row.command))
+        reply = client.ask(*(str(word).replace(RANDOM, f"{1:012d}") for word in row.command))
         if not row.check(reply):
             sys.exit(f"{row.name} answers {str(reply)[:100]}")
         before = server.cpu_ns()
