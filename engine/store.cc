@@ -76,6 +76,21 @@ void Store::PrefetchRecord(int db, uint64_t hash) const {
   }
 }
 
+void Store::PrefetchParts(int db, KeyView key, std::span<const std::string_view> names) {
+  Shard& shard = shards_[ShardIndex(key.hash)];
+  const Table* table = shard.table(db);
+  const Record* record = table == nullptr ? nullptr : table->Find(key);
+  if (record == nullptr || record->encoding() != Encoding::kContainer) return;
+  if (!shard.lock.TryLockOnce()) return;
+  // What was found before may have been replaced.
+  table = shard.table(db);
+  record = table == nullptr ? nullptr : table->Find(key);
+  if (record != nullptr && record->encoding() == Encoding::kContainer) {
+    record->container()->Prefetch(names);
+  }
+  shard.lock.UnlockUnchanged();
+}
+
 bool Store::MayWriteLogged(size_t effect_bytes) {
   if (reclaimer_.congested()) return false;
   return change_log_ == nullptr || change_log_->Reserve(effect_bytes);

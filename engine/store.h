@@ -110,9 +110,12 @@ class Store {
   // nullptr while no policy asks how often keys are used.
   FrequencySketch* sketch() const { return sketch_.load(std::memory_order_acquire); }
 
-  // Hints before a batch is run: the directory and bucket, then the record of a key.
+  // Hints before a batch is run: the directory and bucket, then the record of a key, then members of its
+  // value.
   void PrefetchBucket(int db, uint64_t hash) const;
   void PrefetchRecord(int db, uint64_t hash) const;
+  // Does nothing while the key's shard is locked.
+  void PrefetchParts(int db, KeyView key, std::span<const std::string_view> names);
 
   // Removes the keys that optimistic lookups of this thread met past their deadline; those whose
   // shard is busy are left to the sweep. Call with nothing locked.

@@ -218,6 +218,7 @@ COLD void Dispatcher::Undo(const OutputBuffer::Mark& mark) {
 
 // What a lookup loads it loads with acquire, so the second look at txn_seq cannot come before it.
 inline Dispatcher::Outcome Dispatcher::RunReadOne(const Request& request) {
+  if (request.hash == locked_read_hash_) return ReadLockedAgain(request);
   const ShardLock& lock = store_.LockOf(request.hash);
   const OutputBuffer::Mark mark = reply_.GetMark();
   const uint32_t seq = lock.txn_seq();
@@ -229,6 +230,13 @@ inline Dispatcher::Outcome Dispatcher::RunReadOne(const Request& request) {
     Undo(mark);
   }
   return RetryReadOne(request);
+}
+
+// The last read of this key needed the lock, so this one is not tried without.
+[[gnu::noinline]] Dispatcher::Outcome Dispatcher::ReadLockedAgain(const Request& request) {
+  const Outcome outcome = RunLockedOne(request);
+  if (!tally_.needs_lock) locked_read_hash_ = 0;
+  return outcome;
 }
 
 COLD Dispatcher::Outcome Dispatcher::RetryReadOne(const Request& request) {
@@ -245,6 +253,7 @@ COLD Dispatcher::Outcome Dispatcher::RetryReadOne(const Request& request) {
     if (lock.txn_seq_relaxed() == seq && !tally_.needs_lock) return Finish(request, suspends);
     Undo(mark);
   }
+  if (tally_.needs_lock) locked_read_hash_ = request.hash;
   return RunLockedOne(request);
 }
 

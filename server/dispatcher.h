@@ -146,6 +146,7 @@ class Dispatcher {
   Outcome ExecuteCarefully(Client& client, const Request& request);
   Outcome ReadOne(const Request& request);
   Outcome RetryReadOne(const Request& request);
+  Outcome ReadLockedAgain(const Request& request);
   Outcome WriteOne(const Request& request);
   Outcome WaitToWriteOne(const Request& request);
   Outcome RunReadOne(const Request& request);
@@ -213,6 +214,7 @@ class Dispatcher {
   UnixMillis last_http_warning_ms_ = 0;
   size_t size_before_ = 0;  // of the reply buffer, when the present command began
   Tally tally_;
+  uint64_t locked_read_hash_ = 0;  // of the key whose last read had to be under its shard's lock
   PauseKind pause_ = PauseKind::kNone;
   std::unique_ptr<Suspension> suspension_;
   int64_t suspended_nanos_ = 0;

@@ -13,7 +13,7 @@ constexpr size_t kIdleArgumentsMax = 4096;
 
 }  // namespace
 
-RequestBatch::RequestBatch(const CommandTable& commands, const Store& store)
+RequestBatch::RequestBatch(const CommandTable& commands, Store& store)
     : commands_(commands), store_(store) {
   requests_.reserve(kRequestsMax);
 }
@@ -29,6 +29,7 @@ const RequestBatch::KnownName& RequestBatch::LookupInTable(Arguments argv, Known
   }
   if (FirstKeyIsFixed(*found.command)) {
     found.first_key = static_cast<size_t>(found.command->first_key);
+    found.part = found.command->spec->part;
   }
   if (argv[0].size() > kKnownNameBytes || found.command->container != nullptr ||
       found.command->is_container()) {
@@ -68,12 +69,15 @@ const RequestBatch::Run& RequestBatch::Parse(Client& client, RequestParser& pars
     const Arguments argv(arguments_.data() + first_argument, arguments_.size() - first_argument);
     const KnownName& known = Lookup(argv);
     uint64_t hash = 0;
+    uint8_t part = 0;
     if (known.first_key < argv.size()) {
       hash = Hash(argv[known.first_key]);
       store_.PrefetchBucket(db, hash);
+      if (known.part < argv.size()) part = known.part;
+      names_parts_ |= part != 0;
     }
     requests_.push_back({known.command, hash, static_cast<uint32_t>(first_argument),
-                         static_cast<uint32_t>(argv.size()), result.consumed});
+                         static_cast<uint32_t>(argv.size()), result.consumed, part});
     if (at == end) {
       ending = Ending::kExhausted;
       break;
@@ -93,7 +97,33 @@ void RequestBatch::PrefetchRecords() const {
   }
 }
 
+void RequestBatch::PrefetchParts() {
+  if (!names_parts_) return;
+  std::string_view names[kRequestsMax];
+  size_t count = 0;
+  int db = 0;
+  KeyView key;
+  const auto prefetch = [&] {
+    // One by itself would be waited for here rather than there.
+    if (count > 1) store_.PrefetchParts(db, key, {names, count});
+    count = 0;
+  };
+  for (const Run& run : runs_) {
+    for (const Request& request : requests(run)) {
+      if (request.part == 0) continue;
+      if (request.hash != key.hash || run.db != db) {
+        prefetch();
+        key = {arguments(request)[static_cast<size_t>(request.command->first_key)], request.hash};
+        db = run.db;
+      }
+      names[count++] = arguments(request)[request.part];
+    }
+  }
+  prefetch();
+}
+
 void RequestBatch::Clear() {
+  names_parts_ = false;
   runs_.clear();
   requests_.clear();
   arguments_.clear();
