@@ -120,6 +120,7 @@ void Store::SwapDatabases(int a, int b) {
 
 void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
                          const HeldShards& held) {
+  thread.served_next().clear();
   std::vector<StoreThread::ReadyKey>& ready = thread.ready_keys();
   for (size_t i = 0; i < ready.size(); ++i) {
     const StoreThread::ReadyKey next = std::move(ready[i]);
@@ -129,6 +130,26 @@ void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
     shards_[ShardIndex(key.hash)].waiters.Serve(db, key, held);
   }
   ready.clear();
+}
+
+void Store::ServeNext(StoreThread& thread, Tally& tally, UnixMillis now) {
+  constexpr int kTries = 64;
+  const auto ignore = [](void*) {};
+  while (!thread.served_next().empty()) {
+    for (const StoreThread::NextWaiter& next : std::exchange(thread.served_next(), {})) {
+      LockRequest request(*this, ignore, nullptr);
+      request.shards().Add(ShardIndex(Hash(next.key)));
+      next.waiter->AddShards(*this, request.shards());
+      bool locked = request.Acquire();
+      for (int tries = 1; !locked && tries < kTries; ++tries) {
+        request.Cancel();
+        locked = request.Acquire();
+      }
+      if (!locked) continue;
+      thread.ready_keys().push_back({next.db, next.key});
+      ServeWaiters(thread, tally, now, HeldByRequest(request));
+    }
+  }
 }
 
 void Store::ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard) {

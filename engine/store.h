@@ -182,7 +182,10 @@ class Store {
   // Serves those who wait for the keys that the thread's present command has made ready, and for those that
   // are made ready by that, until there are none. With the shards of `held` locked.
   void ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now, const HeldShards& held);
-  // The same after removals that no command has asked for, with this shard locked.
+  // Then, with nothing locked, those who need more shards than the command had, each in a transaction of its own.
+  // Whoever cannot have them soon has been told to see to it himself.
+  void ServeNext(StoreThread& thread, Tally& tally, UnixMillis now);
+  // ServeWaiters() after removals that no command has asked for, with this shard locked.
   void ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard);
   // Somebody may wait for a key, which has been written or removed; its shard is locked.
   void NoteReady(StoreThread& thread, Shard& shard, int db, std::string_view key);

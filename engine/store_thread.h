@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,13 @@ class StoreThread {
     std::string key;
   };
   std::vector<ReadyKey>& ready_keys() { return ready_keys_; }
+  // Who waits for such a key and needs shards that the command has not locked: for Store::ServeNext().
+  struct NextWaiter {
+    int db;
+    std::string key;
+    std::shared_ptr<Waiter> waiter;
+  };
+  std::vector<NextWaiter>& served_next() { return served_next_; }
   std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
   std::vector<ClassUse>& class_uses() { return class_uses_; }
 
@@ -151,6 +159,7 @@ class StoreThread {
   std::vector<SeenExpired> seen_expired_;
   std::vector<SeenSliding> seen_sliding_;
   std::vector<ReadyKey> ready_keys_;
+  std::vector<NextWaiter> served_next_;
   std::vector<ClassUse> class_uses_;
   Random random_;
   std::atomic<const uint64_t*> allocated_{nullptr};

@@ -282,9 +282,11 @@ inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   const bool suspends = Attempt(request, Access::kLocked);
   if (monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);
-  if (!thread_.ready_keys().empty()) [[unlikely]]
-    ServeWaiters(store_.ShardIndex(request.hash));
-  lock.Unlock();
+  if (!thread_.ready_keys().empty()) [[unlikely]] {
+    ServeWaiters(store_.ShardIndex(request.hash), lock);
+  } else {
+    lock.Unlock();
+  }
   return Finish(request, suspends, true);
 }
 
@@ -375,15 +377,17 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
   const bool suspends = Attempt(request, Access::kLocked);
   if (monitors_.any()) FeedMonitors(*request.command, request.argv);
-  if (!thread_.ready_keys().empty()) {
-    store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
-  }
+  const bool serves = !thread_.ready_keys().empty();
+  if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
   held.Release();
+  if (serves) store_.ServeNext(thread_, tally_, worker_.now());
   return Finish(request, suspends, true);
 }
 
-COLD void Dispatcher::ServeWaiters(uint32_t shard) {
+COLD void Dispatcher::ServeWaiters(uint32_t shard, ShardLock& lock) {
   store_.ServeWaiters(thread_, tally_, worker_.now(), OneShard(shard));
+  lock.Unlock();
+  store_.ServeNext(thread_, tally_, worker_.now());
 }
 
 inline void Dispatcher::CommitTally() {

@@ -37,6 +37,7 @@ namespace alai {
 class CommandLog;
 class LatencyMonitor;
 class Monitors;
+class ShardLock;
 class Store;
 class StoreThread;
 class Suspended;
@@ -173,7 +174,8 @@ class Dispatcher {
   void Undo(const OutputBuffer::Mark& mark);
   void CommitTally();
   void RemoveExpired();
-  void ServeWaiters(uint32_t shard);
+  // Those who wait for what the command has made ready; the shard is unlocked then.
+  void ServeWaiters(uint32_t shard, ShardLock& lock);
   // What the command has looked up of keys that have a class.
   void CommitClassUses(int64_t nanos);
   // `fed`: monitors have been told, while the shards were locked.
