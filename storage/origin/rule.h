@@ -29,11 +29,11 @@ struct Rule {
   std::string batch_query;    // of many keys; made from `query` unless it was given
   bool batch_query_given = false;
 
-  int64_t ttl_ms = 0;           // 0: no deadline
-  int64_t negative_ttl_ms = 0;  // 0: absence is not remembered
-  int64_t stale_ttl_ms = 0;     // how long beyond its ttl a value may still be served
-  double refresh_ahead = 0;     // share of the ttl after which a hit reloads; 0: never
-  double ttl_jitter = 0;        // up to this share is taken off each ttl
+  int64_t ttl_ms = 0;            // 0: no deadline
+  int64_t negative_ttl_ms = 0;   // 0: absence is not remembered
+  int64_t stale_ttl_ms = 0;      // how long beyond its ttl a value may still be served
+  double refresh_ahead = 0;      // share of the ttl after which a hit reloads; 0: never
+  double ttl_jitter = 0;         // up to this share is taken off each ttl
   uint64_t value_bytes_max = 0;  // 0: as proto-max-bulk-len says
 
   int64_t batch_window_us = 500;
@@ -48,6 +48,8 @@ struct Rule {
   WritePolicy write = WritePolicy::kNone;
   std::string upsert;  // $1 … the captures, the last the value
   std::string erase;   // $1 … the captures
+
+  bool operator==(const Rule&) const = default;
 };
 
 }  // namespace alai::origin
