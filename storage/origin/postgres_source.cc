@@ -75,7 +75,7 @@ absl::Status CheckColumns(const Rule& rule, const pqxx::result& rows) {
   }
   const int columns = static_cast<int>(rows.columns() - first);
   const int wanted = rule.type == Type::kSortedSet ? 2 : 1;
-  const bool fits = rule.type == Type::kHash || columns == wanted;
+  const bool fits = TakesOneRow(rule.type) || columns == wanted;
   if (!fits) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a ", TypeName(rule.type), " takes ", wanted,
@@ -158,7 +158,9 @@ class Collector {
   Collector(const Rule& rule, const pqxx::result& rows, LoadResult* result)
       : rule_(rule), rows_(rows), first_(KeyColumns(rule)), result_(result) {
     bytes_.resize(result->keys.size());
-    for (pqxx::row_size_type i = first_; i < rows.columns(); ++i) {
+    // Of a string only the first column counts.
+    const pqxx::row_size_type end = rule.type == Type::kString ? first_ + 1 : rows.columns();
+    for (pqxx::row_size_type i = first_; i < end; ++i) {
       result->columns.emplace_back(rows.column_name(i));
       is_bytea_.push_back(rows.column_type(i) == kBytea);
     }

@@ -37,8 +37,8 @@ TEST_CASE_METHOD(Table,
   CHECK(Check(OfType(Type::kString, "SELEC v")) == "syntax error at or near \"SELEC\"");
   CHECK(Check(OfType(Type::kString, "SELECT v FROM m WHERE id = $1::uuid")) ==
         "cannot cast type integer to uuid");
-  CHECK(Check(OfType(Type::kString, "SELECT v, id FROM m WHERE id = $1")) ==
-        "a string takes 1 column; the query gives 2");
+  CHECK(Check(OfType(Type::kSet, "SELECT v, id FROM m WHERE id = $1")) ==
+        "a set takes 1 column; the query gives 2");
   CHECK(Check(OfType(Type::kSortedSet, "SELECT v FROM m WHERE id = $1")) ==
         "a zset takes 2 columns, member and score; the query gives 1");
   CHECK(Check(OfType(Type::kSortedSet, "SELECT id, v FROM m WHERE id = $1")) ==
@@ -60,8 +60,9 @@ TEST_CASE_METHOD(Table, "A batch query that was given has to say which key a row
   rule.batch_query = "SELECT v FROM m WHERE id = ANY($1)";
   CHECK(Check(rule) ==
         "the batch query gives 1 columns, of which the first 1 say which key a row is of");
+  rule.type = Type::kList;
   rule.batch_query = "SELECT id, id, v FROM m WHERE id = ANY($1)";
-  CHECK(Check(rule) == "a string takes 1 column; the query gives 2");
+  CHECK(Check(rule) == "a list takes 1 column; the query gives 2");
 }
 
 TEST_CASE_METHOD(Table, "Statements that write are checked, too") {

@@ -25,8 +25,12 @@ inline std::string Variable(const char* name) {
   return value;
 }
 
-// Over the unix socket, without a password.
-inline PostgresAddress Local() { return {Variable("ALAI_POSTGRES_URL"), ""}; }
+// How sources and listeners reach the database: over the unix socket, without a password, or through the
+// pooler that ALAI_POOLER_URL names.
+inline PostgresAddress Local() {
+  const char* pooler = std::getenv("ALAI_POOLER_URL");
+  return {pooler == nullptr ? Variable("ALAI_POSTGRES_URL") : pooler, ""};
+}
 
 // Runs statements over a connection of its own and gives the first cell of the last result.
 inline std::string Sql(const std::string& statements) {

@@ -96,6 +96,15 @@ TEST_CASE_METHOD(EmptySchema, "Lists and sorted sets have a row for each element
   CHECK(Load(&source, string, {{"3"}}).keys[0].rows == Rows{{"1"}});
 }
 
+TEST_CASE_METHOD(EmptySchema, "Of a string the first column counts") {
+  PostgresSource source(Local());
+  const Rule rule = MakeRule("n:{n:int}", Type::kString, "SELECT $1::text AS a, 'more' AS b");
+  CHECK(source.Check(rule, kTimeout).ok());
+  const LoadResult result = Load(&source, rule, {{"7"}});
+  CHECK(result.columns == std::vector<std::string>{"a"});
+  CHECK(result.keys[0].rows == Rows{{"7"}});
+}
+
 TEST_CASE_METHOD(EmptySchema, "What a key holds arrives as it is, whatever its characters") {
   PostgresSource source(Local());
   const Rule rule = MakeRule("t:{t:text}", Type::kString, "SELECT $1 || '!'");
