@@ -295,6 +295,7 @@ constexpr Directive kRows[] = {
     Special("oom-score-adj-values", kOomScoreAdjValuesSpecial, "0 200 800")
         .With(kMultiArg)
         .Then(ApplyHook::kOomScoreAdj),
+    Special("origin-rule", kOriginRuleSpecial, "").With(kMultiArg | kFileOnly | kAccumulates),
     Text<&Config::pidfile>("pidfile", "").With(kImmutable),
     Number<&Config::port>("port", 0, kPortMax, "6379").Then(ApplyHook::kListeners),
     Number<&Config::prefetch_batch_max_size>("prefetch-batch-max-size", 0, 128, "16").With(kNotYet),
