@@ -40,9 +40,7 @@ class RuleFigures {
   uint64_t Get(Count count) const { return counts_[count].load(std::memory_order_relaxed); }
 
   // `lane`: any number that differs between threads.
-  void AddHit(size_t lane) {
-    hits_[lane % kLanes].count.fetch_add(1, std::memory_order_relaxed);
-  }
+  void AddHit(size_t lane) { hits_[lane % kLanes].count.fetch_add(1, std::memory_order_relaxed); }
   uint64_t hits() const {
     uint64_t sum = 0;
     for (const Lane& lane : hits_) sum += lane.count.load(std::memory_order_relaxed);

@@ -18,11 +18,11 @@ struct FillOrder {
   const Rule& rule;
   int db;
   KeyView key;
-  uint64_t load;               // whose mark the key has, unless somebody has written it
-  UnixMillis deadline;         // of a value; kNoDeadline: none
-  UnixMillis absent_until;     // what is not there is remembered so long; 0: not at all
-  size_t absent_max;           // marks of absence in the key's shard
-  uint64_t value_bytes_max;    // of all texts
+  uint64_t load;             // whose mark the key has, unless somebody has written it
+  UnixMillis deadline;       // of a value; kNoDeadline: none
+  UnixMillis absent_until;   // what is not there is remembered so long; 0: not at all
+  size_t absent_max;         // marks of absence in the key's shard
+  uint64_t value_bytes_max;  // of all texts
 };
 
 enum class FillOutcome : uint8_t {

@@ -25,8 +25,9 @@ Wait::Result Wait::Take(bool timed_out) {
   if (!timed_out) return result_;
   for (const Flight* flight : flights_) {
     flight->state->figures.Add(RuleFigures::kTimeouts);
-    const bool over = std::any_of(flight->waiters.begin(), flight->waiters.end(),
-                                  [this](const Flight::Waiter& w) { return w.wait == this && w.over; });
+    const bool over =
+        std::any_of(flight->waiters.begin(), flight->waiters.end(),
+                    [this](const Flight::Waiter& w) { return w.wait == this && w.over; });
     result_.settled = true;
     ++result_.failed;
     if (flight->state->rule->on_error == OnError::kError && !over && result_.error.empty()) {
@@ -79,7 +80,8 @@ OriginUse::Met Origin::Judge(int db, KeyView key, const Record* record, UnixMill
   if (!record->has_deadline()) return {&state, OriginUse::Kind::kHit};
   const int64_t left_ms = record->deadline() - now;
   if (left_ms <= rule.stale_ttl_ms) return {&state, OriginUse::Kind::kOver};
-  const auto late_ms = static_cast<int64_t>((1 - rule.refresh_ahead) * static_cast<double>(rule.ttl_ms));
+  const auto late_ms =
+      static_cast<int64_t>((1 - rule.refresh_ahead) * static_cast<double>(rule.ttl_ms));
   const bool late = rule.refresh_ahead > 0 && left_ms <= rule.stale_ttl_ms + late_ms;
   return {&state, late ? OriginUse::Kind::kLate : OriginUse::Kind::kHit};
 }
@@ -115,11 +117,7 @@ bool Origin::KnownAbsent(int db, KeyView key, UnixMillis now) {
 Origin::Answer Origin::Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait) {
   Answer answer = Answer::kSettled;
   for (const OriginUse& use : uses) {
-    if (use.met.kind == OriginUse::Kind::kHit) continue;
-    if (use.met.kind == OriginUse::Kind::kLate) {
-      Reload(use.db, use.key, StateOfUse(use.met.rule), false);
-      continue;
-    }
+    if (use.met.kind == OriginUse::Kind::kHit || use.met.kind == OriginUse::Kind::kLate) continue;
     const Answer one = AskOne(use, now, wait);
     if (one == Answer::kRefused) return one;
     if (one == Answer::kWait) answer = one;
@@ -128,6 +126,13 @@ Origin::Answer Origin::Ask(std::span<const OriginUse> uses, UnixMillis now, Wait
   // They may have come already.
   if (answer == Answer::kWait && wait.flights_.empty()) wait.done_ = true;
   return answer;
+}
+
+void Origin::Refresh(std::span<const OriginUse> uses) {
+  for (const OriginUse& use : uses) {
+    if (use.met.kind != OriginUse::Kind::kLate) continue;
+    Reload(use.db, use.key, StateOfUse(use.met.rule), false);
+  }
 }
 
 Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) {
@@ -221,7 +226,13 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   const uint32_t index = rules.set.Match(db, key, nullptr);
   if (index == RuleSet::kNone || !active()) return false;
   RuleState& state = *rules.states[index];
-  if (again) Invalidate(state, MakeKey(key), false);
+  const KeyView view = MakeKey(key);
+  Shard& shard = store_.shard(store_.ShardIndex(view.hash));
+  // What is being loaded may be older than this request.
+  if (again && shard.lock.TryLock()) {
+    shard.marks.Wipe(db, view);
+    shard.lock.Unlock();
+  }
   std::lock_guard guard(mutex_);
   bool fresh = false;
   Flight* flight = FindFlight(db, key, state, &fresh);
@@ -268,6 +279,18 @@ size_t Origin::absent_keys() const {
   size_t sum = 0;
   for (uint32_t i = 0; i < store_.shard_count(); ++i) sum += store_.shard(i).marks.absent();
   return sum;
+}
+
+size_t Origin::queue_max() const {
+  std::lock_guard guard(mutex_);
+  return options_.queue_max;
+}
+
+std::string Origin::Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit) {
+  std::lock_guard guard(listener_mutex_);
+  if (!started_) return "there is no database";
+  const bool began = warming_.Start(std::move(state), std::move(query), limit, factory_->Make());
+  return began ? "" : "keys are being warmed already";
 }
 
 void Origin::ResetFigures() {

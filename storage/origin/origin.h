@@ -41,6 +41,7 @@
 #include "storage/origin/filler.h"
 #include "storage/origin/rule_set.h"
 #include "storage/origin/source.h"
+#include "storage/origin/warming.h"
 
 namespace alai::origin {
 
@@ -49,7 +50,7 @@ struct OriginOptions {
   size_t queue_max = 10'000;
   int breaker_failures = 5;
   int64_t breaker_open_ms = 1000;
-  size_t negative_max = 1'000'000;            // keys known to be absent
+  size_t negative_max = 1'000'000;                 // keys known to be absent
   uint64_t value_bytes_max = uint64_t{512} << 20;  // where a rule sets no limit
 };
 
@@ -90,6 +91,8 @@ class Wait {
   Result Take(bool timed_out);
   // All of it is over.
   bool done() const { return done_.load(std::memory_order_acquire); }
+  // There is nothing to wait for.
+  void Finish() { done_.store(true, std::memory_order_release); }
 
  private:
   friend class Origin;
@@ -132,8 +135,10 @@ class Origin final : public MissSource, public ChangeSink {
     kWait,     // Wait::wake is called when there is, or deadline_ns passes
     kRefused,  // Wait::Take() says what to reply
   };
-  // Asks for the keys that are missing or over, and for those worth refreshing without waiting.
+  // Asks for the keys that are missing or over.
   Answer Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait);
+  // Has those loaded again that are worth it, in the background.
+  void Refresh(std::span<const OriginUse> uses);
   // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, or
   // there is no room in the queue.
   bool Load(int db, std::string_view key, bool again, Wait* wait);
@@ -163,7 +168,10 @@ class Origin final : public MissSource, public ChangeSink {
   std::string last_error() const;
   size_t connections() const { return loaders_.size(); }
   void ResetFigures();
-  SourceFactory* factory() const { return factory_.get(); }
+  size_t queue_max() const;
+  Warming& warming() { return warming_; }
+  // Begins to warm a rule's keys. Gives why not, or nothing.
+  std::string Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit);
 
  private:
   friend class Wait;
@@ -256,9 +264,10 @@ class Origin final : public MissSource, public ChangeSink {
   std::function<void(StoreThread&)> meter_;
   std::vector<std::unique_ptr<Loader>> loaders_;
   std::thread watchdog_;
-  std::mutex listener_mutex_;  // one change at a time; guards the two that follow
+  std::mutex listener_mutex_;               // one change at a time; guards the two that follow
   StoreThread* listener_thread_ = nullptr;  // for whoever has changes to tell of
   std::unique_ptr<Listener> listener_;
+  Warming warming_{*this, store_};
 };
 
 }  // namespace alai::origin

@@ -107,7 +107,8 @@ void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules) {
           [&](const Record& record) {
             if (!record.from_origin()) return;
             for (const RuleState* state : doubted) {
-              if (state->rule->db == db_index && state->rule->pattern.Match(record.key(), nullptr)) {
+              if (state->rule->db == db_index &&
+                  state->rule->pattern.Match(record.key(), nullptr)) {
                 return keys.emplace_back(record.key()), void();
               }
             }

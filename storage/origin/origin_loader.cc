@@ -66,9 +66,13 @@ void Origin::Stop() {
   if (!started_) return;
   listener_.reset();
   {
+    std::lock_guard guard(listener_mutex_);
+    started_ = false;
+  }
+  warming_.Stop();
+  {
     std::lock_guard guard(mutex_);
     stopping_ = true;
-    started_ = false;
     SetActive();
     calls_.clear();
     work_.notify_all();
@@ -146,9 +150,8 @@ bool Origin::Gather(std::unique_lock<std::mutex>& lock, RuleState& state, Batch*
   const int64_t waited_ns = NowNanos() - state.queue.front()->asked_ns;
   const auto until = std::chrono::steady_clock::now() +
                      std::chrono::nanoseconds(rule.batch_window_us * 1000 - waited_ns);
-  work_.wait_until(lock, until, [&] {
-    return stopping_ || state.queue.size() >= rule.batch_keys_max;
-  });
+  work_.wait_until(lock, until,
+                   [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
   state.gathering = false;
   *batch = TakeBatch(state);
   if (!state.queue.empty()) {
