@@ -43,6 +43,10 @@ class Suspended;
 class WorkerStats;
 struct Config;
 struct LockTicket;
+namespace origin {
+class Origin;
+class Wait;
+}  // namespace origin
 
 class Dispatcher {
  public:
@@ -51,6 +55,7 @@ class Dispatcher {
     kSuspended,  // the rest of it goes on later; TakeSuspension()
     kLocked,     // did not run: shards are busy; TakeTicket()
     kPaused,     // did not run: CLIENT PAUSE
+    kOrigin,     // did not run: its keys are being loaded; TakeOriginWait()
     kNoSpace,    // did not run: Store::MayWrite() says no, or memory has to become free first
   };
 
@@ -88,6 +93,7 @@ class Dispatcher {
   int64_t suspended_nanos() const { return suspended_nanos_; }
   std::unique_ptr<Suspension> TakeSuspension() { return std::move(suspension_); }
   std::unique_ptr<LockTicket> TakeTicket();
+  std::unique_ptr<origin::Wait> TakeOriginWait();
 
   ReplyWriter& reply() { return reply_; }
   // For the crash report: the request that is running, or the suspended one that goes on, and whose it
@@ -107,7 +113,8 @@ class Dispatcher {
   enum class Route : uint8_t { kPlain, kReadOne, kReadMany, kWriteOne, kWriteMany, kAllShards };
   struct RouteInfo {
     Route route;
-    bool careful;  // never takes the fast path through the checks
+    bool careful;               // never takes the fast path through the checks
+    bool read_through = false;  // may wait for keys from the origin
   };
   struct ShardSeen {
     uint32_t shard;
@@ -129,6 +136,7 @@ class Dispatcher {
   };
   enum class Admission : uint8_t { kAdmitted, kRejected, kPaused };
 
+  static bool ReadsThrough(const CommandInfo& command);
   static RouteInfo RouteOf(const CommandInfo& command);
   // Of a command that may have several keys: whether this call has just one.
   static bool HasOneKey(const Request& request);
@@ -170,6 +178,12 @@ class Dispatcher {
   // One run of the handler: its reply is written, tally_ says what it met. True when it suspends.
   bool Attempt(const Request& request, Access access);
   void Undo(const OutputBuffer::Mark& mark);
+  // Before and after an attempt that met keys of the origin's. The second gives what becomes of the request, or
+  // kDone when it is to be finished as it is.
+  void BeginReadThrough();
+  bool LookToOrigin(const Request& request, Outcome* outcome);
+  // The request has waited.
+  Outcome RunAfterOrigin(Client& client, const Request& request, LockRequest* held);
   void CommitTally();
   void RemoveExpired();
   void ServeWaiters(uint32_t shard);
@@ -218,6 +232,10 @@ class Dispatcher {
   int64_t suspended_nanos_ = 0;
   std::unique_ptr<LockTicket> ticket_;
   std::unique_ptr<LockTicket> spare_ticket_;
+  bool origin_active_ = false;
+  bool origin_settled_ = false;     // the present request takes what there is
+  OutputBuffer::Mark origin_mark_;  // where its reply begins
+  std::unique_ptr<origin::Wait> origin_wait_;
   ShardSet wanted_;
   std::vector<ShardSeen> seen_;
 };

@@ -257,6 +257,13 @@ struct Config {
 
   // The database behind the keyspace.
   Guarded<std::vector<std::shared_ptr<const origin::Rule>>> origin_rule;
+  Guarded<std::string> origin_url;
+  Guarded<std::string> origin_password_file;
+  Relaxed<int64_t> origin_connections;
+  Relaxed<int64_t> origin_queue_max;         // keys
+  Relaxed<int64_t> origin_breaker_failures;  // in a row
+  Relaxed<int64_t> origin_breaker_open_ms;
+  Relaxed<int64_t> origin_negative_max;  // keys
 
   // Memory.
   Relaxed<uint64_t> maxmemory;         // bytes, 0: no limit
