@@ -97,6 +97,8 @@ void Dispatcher::ReadThresholds() {
   thresholds_.reply_bytes = reply_bytes < 0 ? SIZE_MAX : static_cast<size_t>(reply_bytes);
   thresholds_.track_latency = config_.latency_tracking;
   origin_active_ = server_.origin().active();
+  passes_writes_ = server_.origin().passes_writes();
+  LookForCare();
 }
 
 void Dispatcher::BeginClient(Client& client) {
@@ -152,7 +154,7 @@ inline Dispatcher::Outcome Dispatcher::ExecuteOne(Client& client, const Request&
 
 COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Request& request) {
   LockRequest* const held = std::exchange(held_, nullptr);
-  careful_ = pause_ != PauseKind::kNone;
+  LookForCare();
   const Admission admission = Admit(client, request);
   if (held != nullptr && admission != Admission::kAdmitted) held->Release();
   if (admission == Admission::kPaused) return Outcome::kPaused;
@@ -165,6 +167,8 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
     thresholds_.nanos = 0;
     if (client.has(kClientAskedOrigin)) {
       outcome = RunAfterOrigin(client, request, held);
+    } else if (held == nullptr && passes_writes_ && WriteThrough(client, request, &outcome)) {
+      last_ticks_ = Ticks::Now();
     } else {
       outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
     }

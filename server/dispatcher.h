@@ -73,7 +73,7 @@ class Dispatcher {
   // The next request has waited for these shards and has them now.
   void set_held(LockRequest* held) {
     held_ = held;
-    careful_ = careful_ || held != nullptr;
+    LookForCare();
   }
   // Around the requests of a client.
   void BeginClient(Client& client);
@@ -104,7 +104,7 @@ class Dispatcher {
   // Which commands wait because of CLIENT PAUSE.
   void set_pause(PauseKind kind) {
     pause_ = kind;
-    careful_ = kind != PauseKind::kNone || held_ != nullptr;
+    LookForCare();
   }
   PauseKind pause() const { return pause_; }
 
@@ -182,6 +182,11 @@ class Dispatcher {
   // kDone when it is to be finished as it is.
   void BeginReadThrough();
   bool LookToOrigin(const Request& request, Outcome* outcome);
+  // Passes a write on to the database if a rule says so. False: it is to be run; otherwise as above.
+  bool WriteThrough(Client& client, const Request& request, Outcome* outcome);
+  void LookForCare() {
+    careful_ = pause_ != PauseKind::kNone || held_ != nullptr || passes_writes_;
+  }
   // The request has waited.
   Outcome RunAfterOrigin(Client& client, const Request& request, LockRequest* held);
   void CommitTally();
@@ -215,7 +220,7 @@ class Dispatcher {
   Call::Frame frame_;
   Thresholds thresholds_;
   LockRequest* held_ = nullptr;
-  bool careful_ = false;        // held_ or pause_ says something
+  bool careful_ = false;        // held_, pause_ or passes_writes_ says something
   bool out_of_memory_ = false;  // HasRoom() found nothing to evict
   uint64_t began_ticks_ = 0;    // when the present client's turn began
   uint64_t last_ticks_ = 0;     // when the last command ended
@@ -233,6 +238,7 @@ class Dispatcher {
   std::unique_ptr<LockTicket> ticket_;
   std::unique_ptr<LockTicket> spare_ticket_;
   bool origin_active_ = false;
+  bool passes_writes_ = false;
   bool origin_settled_ = false;     // the present request takes what there is
   OutputBuffer::Mark origin_mark_;  // where its reply begins
   std::unique_ptr<origin::Wait> origin_wait_;

@@ -64,6 +64,9 @@ void Origin::SetRules(Rules rules) {
   const uint64_t epoch = store_.reclaimer().TryAdvance();
   std::erase_if(retired_, [epoch](const Retired& old) { return old.epoch + 2 <= epoch; });
   retired_.push_back({std::exchange(owned_snapshot_, std::move(fresh)), epoch});
+  passes_writes_ =
+      std::any_of(owned_snapshot_->states.begin(), owned_snapshot_->states.end(),
+                  [](const auto& state) { return state->rule->write != WritePolicy::kNone; });
   SetActive();
   if (started_) CheckRules();
 }

@@ -103,6 +103,7 @@ class Wait {
   std::atomic<bool> done_{false};
   // Guarded by the origin's mutex.
   std::vector<Flight*> flights_;
+  std::shared_ptr<Flight> write_;  // of one that waits for a write
   Result result_;
 };
 
@@ -142,6 +143,15 @@ class Origin final : public MissSource, public ChangeSink {
   // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, or
   // there is no room in the queue.
   bool Load(int db, std::string_view key, bool again, Wait* wait);
+
+  // Passes writes on, all or none; Wait::Take() then says what the database thinks of them. False: nothing was
+  // begun, and `why` says why.
+  bool Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
+             Wait& wait, std::string* why);
+  // Whether there are rules that pass writes on.
+  bool passes_writes() const { return passes_writes_.load(std::memory_order_relaxed); }
+  // The rule that passes a write of this key on, or nullptr; with its captures.
+  std::shared_ptr<RuleState> WriterOf(int db, std::string_view key, KeyArguments* arguments) const;
 
   // Runs on a loader thread with its connection, before any loads; false: there are none, or too much waits.
   using Call = std::function<void(Source&)>;
@@ -227,6 +237,7 @@ class Origin final : public MissSource, public ChangeSink {
   void EndFlights(const Batch& batch);
   void EndFlight(Flight& flight);
   void EndAll();
+  void EndWrite(Flight& flight, const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
   // Nothing that was loaded or looked up by these rules is believed any more.
@@ -240,6 +251,7 @@ class Origin final : public MissSource, public ChangeSink {
   std::atomic<const Snapshot*> snapshot_;
   std::atomic<bool> active_{false};
   std::atomic<bool> started_{false};
+  std::atomic<bool> passes_writes_{false};
   std::atomic<bool> paused_{false};
   std::atomic<bool> deaf_{false};
   std::atomic<bool> listening_{false};

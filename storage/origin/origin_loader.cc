@@ -13,12 +13,15 @@
 namespace alai::origin {
 namespace {
 
+constexpr int64_t kNanosPerMicro = 1000;
 constexpr int64_t kNanosPerMilli = 1'000'000;
 // While changes in the database may go unheard, nothing is kept for longer.
 constexpr int64_t kDeafTtlMillis = 1000;
 constexpr int64_t kWatchdogMillis = 20;
 // A call that takes this many times its timeout will not come back by itself.
 constexpr int64_t kPatience = 2;
+// The longest time of what is no load.
+constexpr int64_t kCallNanosMax = 30'000'000'000;
 
 // When a value that is loaded now leaves memory: its ttl, less up to the jitter's share, and the time for which
 // it may be served beyond that.
@@ -33,6 +36,30 @@ UnixMillis DeadlineOf(const Rule& rule, UnixMillis now, bool deaf, Random& rando
   const auto off = static_cast<int64_t>(rule.ttl_jitter * share * static_cast<double>(rule.ttl_ms));
   return now + std::max<int64_t>(rule.ttl_ms - off, 1) + rule.stale_ttl_ms;
 }
+
+// What is asked of the database when there is none any more.
+class GoneSource final : public Source {
+ public:
+  absl::Status Check(const Rule&, std::chrono::milliseconds) override { return Gone(); }
+  absl::Status Load(const Rule&, std::span<const KeyArguments>, std::chrono::milliseconds,
+                    LoadResult*) override {
+    return Gone();
+  }
+  absl::Status Write(const Rule&, std::span<const WriteRequest>,
+                     std::chrono::milliseconds) override {
+    return Gone();
+  }
+  absl::Status ListKeys(const Rule&, std::string_view, uint64_t,
+                        const std::function<bool(KeyArguments)>&) override {
+    return Gone();
+  }
+  absl::Status Execute(std::string_view, std::chrono::milliseconds) override { return Gone(); }
+  absl::Status Ping(std::chrono::milliseconds) override { return Gone(); }
+  void Interrupt() override {}
+
+ private:
+  static absl::Status Gone() { return absl::UnavailableError("the origin is no longer there"); }
+};
 
 }  // namespace
 
@@ -74,7 +101,6 @@ void Origin::Stop() {
     std::lock_guard guard(mutex_);
     stopping_ = true;
     SetActive();
-    calls_.clear();
     work_.notify_all();
     stop_.notify_all();
   }
@@ -83,6 +109,8 @@ void Origin::Stop() {
   watchdog_.join();
   loaders_.clear();
   EndAll();
+  GoneSource gone;
+  for (const Call& call : std::exchange(calls_, {})) call(gone);
   factory_.reset();
   listening_ = false;
   deaf_ = false;
@@ -112,7 +140,9 @@ void Origin::LoaderMain(Loader& loader) {
   while (WaitForWork(lock, &batch, &call)) {
     lock.unlock();
     if (call != nullptr) {
+      loader.call_until_ns = NowNanos() + kCallNanosMax;
       std::exchange(call, nullptr)(*loader.source);
+      loader.call_until_ns = INT64_MAX;
     } else {
       thread->GoOnline();
       LoadBatch(loader, *thread, std::exchange(batch, {}));
@@ -148,10 +178,10 @@ bool Origin::Gather(std::unique_lock<std::mutex>& lock, RuleState& state, Batch*
   const Rule& rule = *state.rule;
   state.gathering = true;
   const int64_t waited_ns = NowNanos() - state.queue.front()->asked_ns;
-  const auto until = std::chrono::steady_clock::now() +
-                     std::chrono::nanoseconds(rule.batch_window_us * 1000 - waited_ns);
-  work_.wait_until(lock, until,
-                   [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
+  const auto left = std::chrono::nanoseconds(
+      std::max<int64_t>(rule.batch_window_us * kNanosPerMicro - waited_ns, 0));
+  work_.wait_for(lock, left,
+                 [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
   state.gathering = false;
   *batch = TakeBatch(state);
   if (!state.queue.empty()) {

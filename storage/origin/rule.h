@@ -18,7 +18,7 @@ namespace alai::origin {
 enum class OnOverload : uint8_t { kBusy, kNil };
 enum class OnError : uint8_t { kNil, kError };
 enum class OnChange : uint8_t { kDelete, kReload, kNone };
-enum class WritePolicy : uint8_t { kNone, kThrough, kBehind };
+enum class WritePolicy : uint8_t { kNone, kThrough };
 
 struct Rule {
   std::string name;

@@ -4,7 +4,7 @@
 //     [ttl SECONDS] [negative-ttl SECONDS] [stale-ttl SECONDS] [refresh-ahead SHARE] [ttl-jitter SHARE]
 //     [max-value-bytes SIZE] [batch-window-us N] [batch-keys N] [timeout-ms N]
 //     [on-overload busy|nil] [on-error nil|error] [on-change delete|reload|none]
-//     [write none|through|behind] [upsert SQL] [delete SQL]
+//     [write none|through] [upsert SQL] [delete SQL]
 //     [table TABLE] [columns A,B] [batch-query SQL] query SQL
 //
 // The options come in any order, each at most once; `query` must be there. Seconds may have three decimals, 0

@@ -188,7 +188,7 @@ TEST_CASE("What a rule may not be is told") {
   CHECK(Error(With({"on-change", "x"})) ==
         "origin-rule option 'on-change' must be one of delete, reload, none");
   CHECK(Error(With({"write", "x"})) ==
-        "origin-rule option 'write' must be one of none, through, behind");
+        "origin-rule option 'write' must be one of none, through");
 }
 
 TEST_CASE("Options that need others say so") {
@@ -197,9 +197,9 @@ TEST_CASE("Options that need others say so") {
   CHECK(Error(With({"ttl-jitter", "0.5"})) == "origin-rule option 'ttl-jitter' needs 'ttl'");
   CHECK(Error(With({"upsert", "SELECT $1, $2"})) == "origin-rule option 'upsert' needs 'write'");
   CHECK(Error(With({"delete", "SELECT $1"})) == "origin-rule option 'delete' needs 'write'");
-  CHECK(Error(With({"write", "behind", "upsert", "SELECT $1, $2"})) ==
+  CHECK(Error(With({"write", "through", "upsert", "SELECT $1, $2"})) ==
         "origin-rule option 'write' needs 'upsert' and 'delete'");
-  CHECK(Error(With({"write", "behind", "upsert", "SELECT $1, $2", "delete", "SELECT $1", "type",
+  CHECK(Error(With({"write", "through", "upsert", "SELECT $1, $2", "delete", "SELECT $1", "type",
                     "set"})) == "origin-rule option 'write' needs the type string or hash");
   CHECK(Error(With({"table", "t"})) == "origin-rule options 'table' and 'columns' belong together");
   CHECK(Error(With({"columns", "c"})) ==
