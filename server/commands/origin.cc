@@ -235,8 +235,8 @@ void LoadKeys(Call& call, Arguments keys, bool again) {
     any = true;
   }
   pending->deadline_ns = any ? pending->wait().deadline_ns() : INT64_MAX;
-  if (!any || pending->wait().done()) pending->first = Suspension::Next::kAgain;
-  if (!any) pending->wait().Finish();
+  pending->wait().Seal();
+  if (pending->wait().done()) pending->first = Suspension::Next::kAgain;
   call.Suspend(std::move(pending));
 }
 
