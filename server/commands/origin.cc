@@ -5,6 +5,8 @@
 #include "storage/origin/origin.h"
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +30,8 @@ namespace alai {
 namespace {
 
 constexpr std::string_view kNoRule = "ERR no such rule of the origin";
+// Of the statements of a trigger.
+constexpr auto kInstallTimeout = std::chrono::seconds(10);
 constexpr std::string_view kNotConnected = "ERR there is no origin, see origin-url";
 
 std::string TextOf(const absl::Status& status) {
@@ -231,8 +235,8 @@ void LoadKeys(Call& call, Arguments keys, bool again) {
     any = true;
   }
   pending->deadline_ns = any ? pending->wait().deadline_ns() : INT64_MAX;
-  if (!any || pending->wait().done()) pending->first = Suspension::Next::kAgain;
-  if (!any) pending->wait().Finish();
+  pending->wait().Seal();
+  if (pending->wait().done()) pending->first = Suspension::Next::kAgain;
   call.Suspend(std::move(pending));
 }
 
@@ -280,12 +284,11 @@ void OriginTrigger(Call& call) {
 }
 
 void OriginInstall(Call& call) {
-  constexpr auto kTimeout = std::chrono::seconds(10);
   std::string statements;
   if (!TriggerOf(call, &statements)) return;
   auto answered = std::make_shared<Answered>();
   const bool asked = AskDatabase(call, answered, [statements](origin::Source& source) {
-    return source.Execute(statements, kTimeout);
+    return source.Execute(statements, kInstallTimeout);
   });
   if (!asked) return call.Fail(kNotConnected);
   call.Suspend(std::make_unique<PendingAnswer>(std::move(answered)));

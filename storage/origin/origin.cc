@@ -37,6 +37,13 @@ Wait::Result Wait::Take(bool timed_out) {
   return result_;
 }
 
+// What was asked for may have come already.
+void Wait::Seal() {
+  std::lock_guard guard(origin_.mutex_);
+  sealed_ = true;
+  if (flights_.empty()) done_.store(true, std::memory_order_release);
+}
+
 Origin::Origin(Store& store) : store_(store) {
   owned_snapshot_ = std::make_unique<const Snapshot>();
   snapshot_.store(owned_snapshot_.get(), std::memory_order_release);
@@ -125,9 +132,7 @@ Origin::Answer Origin::Ask(std::span<const OriginUse> uses, UnixMillis now, Wait
     if (one == Answer::kRefused) return one;
     if (one == Answer::kWait) answer = one;
   }
-  std::lock_guard guard(mutex_);
-  // They may have come already.
-  if (answer == Answer::kWait && wait.flights_.empty()) wait.done_ = true;
+  wait.Seal();
   return answer;
 }
 

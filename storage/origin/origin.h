@@ -91,8 +91,8 @@ class Wait {
   Result Take(bool timed_out);
   // All of it is over.
   bool done() const { return done_.load(std::memory_order_acquire); }
-  // There is nothing to wait for.
-  void Finish() { done_.store(true, std::memory_order_release); }
+  // Nothing more is asked for with it: Origin::Load() leaves that to its caller.
+  void Seal();
 
  private:
   friend class Origin;
@@ -102,6 +102,7 @@ class Wait {
   int64_t deadline_ns_ = 0;
   std::atomic<bool> done_{false};
   // Guarded by the origin's mutex.
+  bool sealed_ = false;
   std::vector<Flight*> flights_;
   std::shared_ptr<Flight> write_;  // of one that waits for a write
   Result result_;
@@ -207,6 +208,7 @@ class Origin final : public MissSource, public ChangeSink {
   struct Loader {
     std::thread thread;
     std::unique_ptr<Source> source;
+    std::atomic<bool> ended{false};
     std::atomic<int64_t> call_until_ns{INT64_MAX};  // when the watchdog loses its patience
   };
   using Batch = std::vector<Flight*>;

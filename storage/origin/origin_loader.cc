@@ -104,7 +104,13 @@ void Origin::Stop() {
     work_.notify_all();
     stop_.notify_all();
   }
-  for (const std::unique_ptr<Loader>& loader : loaders_) loader->source->Interrupt();
+  // A loader may just be about to begin a call, so one word is not enough.
+  for (const std::unique_ptr<Loader>& loader : loaders_) {
+    while (!loader->ended) {
+      loader->source->Interrupt();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
   for (const std::unique_ptr<Loader>& loader : loaders_) loader->thread.join();
   watchdog_.join();
   loaders_.clear();
@@ -152,6 +158,7 @@ void Origin::LoaderMain(Loader& loader) {
   }
   lock.unlock();
   store_.UnregisterThread(thread);
+  loader.ended = true;
 }
 
 bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, Batch* batch, Call* call) {
@@ -361,7 +368,7 @@ void Origin::EndFlight(Flight& flight) {
     if (flight.end != Flight::End::kFilled && flight.end != Flight::End::kDiscarded) {
       result.settled = true;
     }
-    if (wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
+    if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }
   const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded;
   const std::shared_ptr<RuleState> state = flight.state;

@@ -38,6 +38,7 @@ bool Warming::Cancel() {
 void Warming::Stop() {
   Cancel();
   if (thread_.joinable()) thread_.join();
+  source_.reset();
 }
 
 Warming::Progress Warming::progress() const {
