@@ -4,6 +4,11 @@ find_package(OpenSSL REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG)  # headers only: Asio
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)  # headers only: XXH_INLINE_ALL
 find_library(LZF_LIBRARY NAMES lzf REQUIRED)
+find_package(absl REQUIRED CONFIG)
+find_path(PQXX_INCLUDE_DIR pqxx/pqxx REQUIRED)
+find_library(PQXX_LIBRARY NAMES pqxx REQUIRED)
+find_path(PQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
+find_library(PQ_LIBRARY NAMES pq REQUIRED)
 
 # The allocator of every program of ours, with its settings. The engine's library leaves the choice to
 # who links it; a sanitizer brings an allocator of its own.

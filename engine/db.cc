@@ -6,6 +6,7 @@
 #include "engine/containers/container.h"
 #include "engine/frequency_sketch.h"
 #include "engine/key_events.h"
+#include "engine/miss_source.h"
 #include "engine/store.h"
 
 namespace alai {
@@ -40,6 +41,12 @@ Record* Db::Find(KeyView key, Lookup lookup) {
     tally_.needs_lock = true;
     if (access_ == Access::kOptimistic) return nullptr;
   }
+  if (tally_.read_through) [[unlikely]]
+    record = AskOrigin(key, record);
+  // Who looks for a key in order to write changes what is known of it, whatever becomes of the write.
+  if (lookup == Lookup::kWrite && access_ == Access::kLocked && !tally_.read_through) {
+    WipeMark(shard, key);
+  }
   if (lookup == Lookup::kUse) {
     ++(record != nullptr ? tally_.hits : tally_.misses);
     if (record == nullptr && access_ == Access::kLocked) {
@@ -50,6 +57,30 @@ Record* Db::Find(KeyView key, Lookup lookup) {
     NoteClassUse(key, record);
   if (lookup != Lookup::kPeek && !tally_.no_touch) Touch(key, record);
   return record;
+}
+
+// A value that is too old to be served is as good as missing, unless there is nothing better.
+[[gnu::noinline]] Record* Db::AskOrigin(KeyView key, Record* record) {
+  MissSource* source = store_.miss_source();
+  if (source == nullptr || (record != nullptr && !record->from_origin())) return record;
+  const OriginUse::Met met = source->Judge(index_, key, record, now_);
+  if (met.rule == nullptr) return record;
+  std::vector<OriginUse>& uses = thread_.origin_uses();
+  if (tally_.origin_uses++ == 0) uses.clear();
+  OriginUse& use = uses.emplace_back();
+  use.met = met;
+  if (met.kind == OriginUse::Kind::kHit) return record;
+  use.db = index_;
+  use.hash = key.hash;
+  use.key = key.bytes;
+  if (met.kind == OriginUse::Kind::kLate || tally_.origin_settled) return record;
+  ++tally_.origin_wants;
+  return nullptr;
+}
+
+inline void Db::WipeMark(Shard& shard, KeyView key) {
+  if (shard.marks.any()) [[unlikely]]
+    shard.marks.Wipe(index_, key);
 }
 
 Record* Db::FindEvenOver(KeyView key, bool* over) {
@@ -102,6 +133,7 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
   Table* table = shard.table(index_);
   if (table == nullptr) table = &shard.MakeTable(index_);
   fresh->set_generation(store_.generation());
+  WipeMark(shard, key);
   if (shard.waiters.any()) [[unlikely]]
     NoteReady(key);
   const bool lru = store_.access_clock() == AccessClock::kLru;
@@ -124,6 +156,7 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
 bool Db::Erase(KeyView key, FreeCause cause) {
   DASSERT(access_ == Access::kLocked);
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
+  WipeMark(shard, key);
   Table* table = shard.table(index_);
   if (table == nullptr) return false;
   const SlotPlace place = shard.Locate(*table, key);
@@ -153,7 +186,8 @@ Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
       LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
     }
   }
-  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline) && record->pinned() == pinned) {
+  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline) && record->pinned() == pinned &&
+      !record->from_origin()) {
     MoveDeadline(key, record, deadline);
     return record;
   }
@@ -165,7 +199,8 @@ Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bo
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  Record* fresh = record->CopyWithDeadline(deadline, pinned);
+  WipeMark(shard, key);
+  Record* fresh = record->CopyWithDeadline(deadline, pinned, false);
   Stamp(fresh);
   shard.Replace(thread_, table, key, place, fresh);
   return fresh;
@@ -175,6 +210,7 @@ void Db::MoveDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked && record->CanHoldDeadline(deadline));
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
+  WipeMark(shard, key);
   Stamp(record);
   if (deadline >= record->deadline()) return Shard::PutOffDeadline(table, record, deadline);
   const SlotPlace place = shard.Locate(table, key);
@@ -186,6 +222,9 @@ void Db::Stamp(Record* record) { record->set_generation(store_.generation()); }
 
 void Db::Changed(KeyView key, Record* record) {
   Stamp(record);
+  WipeMark(store_.shards_[store_.ShardIndex(key.hash)], key);
+  if (record->from_origin()) [[unlikely]]
+    record = ReplaceDeadline(key, record, record->deadline(), record->pinned());
   if (store_.key_classes() == nullptr || record->has_deadline()) [[likely]]
     return;
   const UnixMillis deadline = ClassDeadline(key);

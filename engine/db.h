@@ -52,6 +52,14 @@ struct Tally {
   // How many entries of StoreThread::class_uses() and seen_sliding() are this command's.
   uint32_t class_uses = 0;
   uint32_t sliding_seen = 0;
+  // Set by the caller: a key that is missed may be loaded from the origin (Store::miss_source()) before the
+  // command is run again, so what is met of its keys is noted.
+  bool read_through = false;
+  // And this command has waited for it already, so it takes what there is.
+  bool origin_settled = false;
+  // How many entries of StoreThread::origin_uses() are this command's, and how many of them are worth waiting for.
+  uint32_t origin_uses = 0;
+  uint32_t origin_wants = 0;
 };
 
 class Db {
@@ -136,6 +144,8 @@ class Db {
   void Stamp(Record* record);
   Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned);
   void LogClassDeadline(KeyView key, UnixMillis deadline);
+  Record* AskOrigin(KeyView key, Record* record);
+  void WipeMark(Shard& shard, KeyView key);
   void MeetExpired(Shard& shard, Table& table, KeyView key);
   void Touch(KeyView key, const Record* record) const;
   void TouchFrequency(KeyView key, const Record* record) const;

@@ -42,7 +42,7 @@ struct KeyClass {
   }
   UnixMillis RenewedDeadline(UnixMillis now) const { return now + ttl_ms + renewal_gain_ms(); }
   bool MayRenew(const Record& record, UnixMillis now) const {
-    return sliding && record.has_deadline() && !record.pinned() &&
+    return sliding && record.has_deadline() && !record.pinned() && !record.from_origin() &&
            record.type() != Type::kTokenBucket &&
            RenewedDeadline(now) - record.deadline() >= renewal_gain_ms();
   }

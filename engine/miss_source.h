@@ -1,20 +1,51 @@
-// Where a missing key might still exist: the interface through which a read-through origin fills
-// the cache.
+// Where a missing key might still exist: the interface through which an origin fills the cache.
 //
-// Threads     MayHold() from any thread, without a shard locked.
+// A lookup asks it about keys that are missing, and about values that it has loaded before, and notes the
+// answer (StoreThread::origin_uses()); what follows from that is up to whoever runs the command, once the
+// attempt has been validated.
+//
+// Threads     Judge() from any thread, with or without the key's shard locked; it never waits.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "engine/key_view.h"
+#include "engine/record.h"
 
 namespace alai {
+
+// What a source keeps of its keys' rules; known to the source alone. It stays valid until the thread's next
+// quiescent point.
+struct OriginRule {};
+
+// A key that a source may have, as a lookup met it.
+struct OriginUse {
+  enum class Kind : uint8_t {
+    kHit,    // loaded before, and good
+    kLate,   // good for now, and worth loading again in the background
+    kOver,   // so old that it is served only when nothing better is to be had
+    kMissed  // not there
+  };
+  struct Met {
+    OriginRule* rule = nullptr;  // nullptr: no key of the source's
+    Kind kind = Kind::kMissed;
+  };
+
+  Met met;
+  // Of all but hits.
+  int db = 0;
+  uint64_t hash = 0;
+  std::string key;
+};
 
 class MissSource {
  public:
   virtual ~MissSource() = default;
 
-  // True when a load of this key is worth waiting for: the command that missed is suspended, the
-  // source loads the key and wakes it.
-  virtual bool MayHold(int db, KeyView key) = 0;
+  // Whether the key is the source's, and what to think of its record; nullptr when it is missing. The
+  // record is of this source's making.
+  virtual OriginUse::Met Judge(int db, KeyView key, const Record* record, UnixMillis now) = 0;
 };
 
 }  // namespace alai

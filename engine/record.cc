@@ -39,6 +39,7 @@ Record* Record::Create(const Draft& draft) {
   if (!inline_value) layout |= kPayload;
   if (draft.read_under_lock) layout |= kReadUnderLock;
   if (draft.pinned) layout |= kPinned;
+  if (draft.from_origin) layout |= kFromOrigin;
   if (draft.deadline != kNoDeadline) {
     const bool fits =
         draft.deadline >= 0 && static_cast<uint64_t>(draft.deadline) <= kDeadline6Mask;
@@ -85,7 +86,7 @@ Record* Record::Create(const Draft& draft) {
   return record;
 }
 
-Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned) const {
+Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned, bool from_origin) const {
   Draft draft;
   draft.key = key();
   draft.type = type();
@@ -93,6 +94,7 @@ Record* Record::CopyWithDeadline(UnixMillis deadline, bool pinned) const {
   draft.deadline = deadline;
   draft.read_under_lock = read_under_lock();
   draft.pinned = pinned;
+  draft.from_origin = from_origin;
   draft.access = access();
   switch (draft.encoding) {
     case Encoding::kInt:

@@ -85,13 +85,14 @@ class Record {
     Container* container = nullptr;  // and this one
     bool read_under_lock = false;
     bool pinned = false;  // readers do not renew the deadline
+    bool from_origin = false;  // no client wrote this value: it was loaded for a key that was missed
     uint32_t access = 0;
   };
 
   static Record* Create(const Draft& draft);
 
   // A new record with the same key and value, sharing a blob or container, and another deadline.
-  Record* CopyWithDeadline(UnixMillis deadline, bool pinned) const;
+  Record* CopyWithDeadline(UnixMillis deadline, bool pinned, bool from_origin) const;
 
   // Frees the block and drops its reference to a blob or container. Only for records that no thread can
   // reach. Gives the container that is to be deleted now, if it was the last to refer to one.
@@ -125,6 +126,9 @@ class Record {
 
   // True when a client gave the deadline to a key that was there, so that no reader may put it off.
   bool pinned() const { return (layout() & kPinned) != 0; }
+
+  // True when the value was loaded from the origin, and no client has changed it or its deadline since.
+  bool from_origin() const { return (layout() & kFromOrigin) != 0; }
 
   // True when readers must hold the shard's lock, because the value is changed in place.
   bool read_under_lock() const { return (layout() & kReadUnderLock) != 0; }
@@ -172,6 +176,7 @@ class Record {
     kPayload = 16,
     kReadUnderLock = 32,
     kPinned = 64,
+    kFromOrigin = 128,
   };
   // The bits that decide where things are.
   static constexpr uint8_t kPlaces = 31;

@@ -14,6 +14,7 @@
 
 #include "engine/base/steady_time.h"
 #include "engine/free_cause.h"
+#include "engine/key_marks.h"
 #include "engine/shard_lock.h"
 #include "engine/table.h"
 #include "engine/waiters.h"
@@ -34,6 +35,8 @@ class Shard {
   ShardLock lock;
   // Who waits for keys of this shard.
   Waiters waiters;
+  // Which keys are being loaded from the origin, or are known not to be there.
+  KeyMarks marks;
 
   // nullptr while the database has never held a key here.
   Table* table(int db) const { return tables_[db].load(std::memory_order_acquire); }

@@ -100,6 +100,7 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
   const uint64_t epoch = reclaimer_.epoch();
   std::lock_guard guard(detached_mutex_);
   for (uint32_t i = 0; i < shard_count_; ++i) {
+    shards_[i].marks.WipeDatabase(db);
     std::unique_ptr<Table> table = shards_[i].Detach(db);
     if (table == nullptr) continue;
     const uint64_t bytes = table->record_bytes.Get() + table->segment_bytes.Get();
@@ -111,7 +112,11 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
 }
 
 void Store::SwapDatabases(int a, int b) {
-  for (uint32_t i = 0; i < shard_count_; ++i) shards_[i].SwapTables(a, b);
+  for (uint32_t i = 0; i < shard_count_; ++i) {
+    shards_[i].marks.WipeDatabase(a);
+    shards_[i].marks.WipeDatabase(b);
+    shards_[i].SwapTables(a, b);
+  }
   purge_.Restart();
   if (key_events_ == nullptr) return;
   key_events_->OnDatabaseReplaced(a);

@@ -25,6 +25,7 @@
 #include "engine/base/steady_time.h"
 #include "engine/class_figures.h"
 #include "engine/free_cause.h"
+#include "engine/miss_source.h"
 #include "engine/reclaimer.h"
 #include "engine/shard.h"
 
@@ -122,6 +123,8 @@ class StoreThread {
   std::vector<NextWaiter>& served_next() { return served_next_; }
   std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
   std::vector<ClassUse>& class_uses() { return class_uses_; }
+  // What lookups of the present command met of keys that an origin may have, as many as its Tally says.
+  std::vector<OriginUse>& origin_uses() { return origin_uses_; }
 
   // Keys that this thread removed because their time had come, and because memory was short.
   Counter expired;
@@ -161,6 +164,7 @@ class StoreThread {
   std::vector<ReadyKey> ready_keys_;
   std::vector<NextWaiter> served_next_;
   std::vector<ClassUse> class_uses_;
+  std::vector<OriginUse> origin_uses_;
   Random random_;
   std::atomic<const uint64_t*> allocated_{nullptr};
   const uint64_t* freed_ = nullptr;

@@ -39,11 +39,12 @@ enum ClientFlag : uint32_t {
   kClientReplyOff = 1 << 8,   // CLIENT REPLY OFF
   kClientReplySkip = 1 << 9,  // the reply of the request that comes next is dropped
   kClientReplySkipAfter = 1 << 10,  // CLIENT REPLY SKIP is running: skip what follows it
+  kClientAskedOrigin = 1 << 11,     // the request that comes next has waited for the origin
 };
 
 // The flags that make a request take the dispatcher's careful path.
-constexpr uint32_t kClientCareful =
-    kClientNeedsAuth | kClientReplyOff | kClientReplySkip | kClientReplySkipAfter;
+constexpr uint32_t kClientCareful = kClientNeedsAuth | kClientReplyOff | kClientReplySkip |
+                                    kClientReplySkipAfter | kClientAskedOrigin;
 
 class Client : public Connection {
  public:
@@ -118,7 +119,12 @@ class Client : public Connection {
   UnixMillis soft_limit_since_ms_ = 0;  // 0: below the soft output limit
   size_t list_index_ = 0;               // in the worker's list of its clients
   uint64_t counted_memory_ = 0;         // a part of the worker's sum
-  bool input_ended_ = false;            // the peer will send no more; close when all is answered
+  struct {
+    int waits = 0;         // of the present request for the origin
+    bool settled = false;  // more would be no use
+    std::string error;     // the reply, if there is one already
+  } origin_;
+  bool input_ended_ = false;  // the peer will send no more; close when all is answered
 };
 
 }  // namespace alai

@@ -50,6 +50,7 @@ constexpr BitName kCategoryNames[] = {
     {kCatTransaction, "transaction"},
     {kCatScripting, "scripting"},
     {kCatRate, "rate"},
+    {kCatOrigin, "origin"},
 };
 
 constexpr BitName kKeyUseNames[] = {
@@ -117,6 +118,8 @@ std::string_view GroupName(Group group) {
       return "bitmap";
     case Group::kRate:
       return "rate";
+    case Group::kOrigin:
+      return "origin";
   }
   return "";
 }

@@ -47,13 +47,16 @@ enum CommandFlag : uint32_t {
   kSystemCommand = 1 << 27,  // servers send it to each other: COMMAND DOCS says "syscmd"
   kTwoDatabases =
       1 << 28,  // changes its one key in two databases, which are seen to change at once
+  // Whether a key that is missing is worth asking the origin for: what only reads does unless the second says no.
+  kReadThrough = 1 << 29,
+  kNoReadThrough = 1 << 30,
 };
 
 // ACL categories. A row names only those that do not follow from its flags and group:
 //   kWrite @write, kReadOnly @read (not of scripts), kAdmin @admin @dangerous, kPubSub @pubsub,
 //   kBlocking @blocking, kFast @fast, otherwise @slow;
 //   the groups string, list, set, sorted set, hash, hyperloglog, geo, stream, bitmap, connection,
-//   transactions, scripting and rate give the category of that name, but not to a container.
+//   transactions, scripting, rate and origin give the category of that name, but not to a container.
 // So commands of the generic group name kCatKeyspace themselves.
 enum AclCategory : uint32_t {
   kCatKeyspace = 1 << 0,
@@ -77,7 +80,8 @@ enum AclCategory : uint32_t {
   kCatConnection = 1 << 18,
   kCatTransaction = 1 << 19,
   kCatScripting = 1 << 20,
-  kCatRate = 1 << 21,  // ours: token buckets and key classes
+  kCatRate = 1 << 21,    // ours: token buckets and key classes
+  kCatOrigin = 1 << 22,  // ours: the database behind the cache
 };
 
 enum class Group : uint8_t {
@@ -98,7 +102,8 @@ enum class Group : uint8_t {
   kGeo,
   kStream,
   kBitmap,
-  kRate,  // ours
+  kRate,    // ours
+  kOrigin,  // ours
 };
 
 // What a command does with the keys of one spec; names as COMMAND DOCS prints them.

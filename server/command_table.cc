@@ -29,6 +29,7 @@ std::span<const CommandSpec> HashExpiryCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> InfoCommands();
 std::span<const CommandSpec> KeyClassCommands();
+std::span<const CommandSpec> OriginCommands();
 std::span<const CommandSpec> KeyCommands();
 std::span<const CommandSpec> LatencyCommands();
 std::span<const CommandSpec> ListCommands();
@@ -61,29 +62,53 @@ std::span<const CommandSpec> StringRangeCommands();
 namespace {
 
 std::span<const CommandSpec> (*const kFamilies[])() = {
-    BitFieldCommands,      BitmapCommands,
-    ClientCommands,        ClusterCommands,
-    CommandCommands,       ConfigCommands,
-    ConnectionCommands,    CounterCommands,
-    DebugCommands,         DumpCommands,
-    ExpiryCommands,        FlushCommands,
-    GeoCommands,           GeoSearchCommands,
-    HashCommands,          HashExpiryCommands,
-    HyperLogLogCommands,   InfoCommands,
-    KeyClassCommands,      KeyCommands,
-    LatencyCommands,       ListCommands,
-    ListMoveCommands,      ListWaitCommands,
-    MemoryCommands,        MigrateCommands,
-    MonitorCommands,       ObjectCommands,
-    RateCommands,          ScanCommands,
-    ServerCommands,        SetAlgebraCommands,
-    SetCommands,           SlowLogCommands,
-    SortCommands,          SortedSetAlgebraCommands,
-    SortedSetCommands,     SortedSetRangeCommands,
-    SortedSetWaitCommands, StreamCommands,
-    StreamGroupCommands,   StreamGroupReadCommands,
-    StreamInfoCommands,    StreamPendingCommands,
-    StreamReadCommands,    StringCommands,
+    BitFieldCommands,
+    BitmapCommands,
+    ClientCommands,
+    ClusterCommands,
+    CommandCommands,
+    ConfigCommands,
+    ConnectionCommands,
+    CounterCommands,
+    DebugCommands,
+    DumpCommands,
+    ExpiryCommands,
+    FlushCommands,
+    GeoCommands,
+    GeoSearchCommands,
+    HashCommands,
+    HashExpiryCommands,
+    HyperLogLogCommands,
+    InfoCommands,
+    KeyClassCommands,
+    OriginCommands,
+    KeyCommands,
+    LatencyCommands,
+    ListCommands,
+    ListMoveCommands,
+    ListWaitCommands,
+    MemoryCommands,
+    MigrateCommands,
+    MonitorCommands,
+    ObjectCommands,
+    RateCommands,
+    ScanCommands,
+    ServerCommands,
+    SetAlgebraCommands,
+    SetCommands,
+    SlowLogCommands,
+    SortCommands,
+    SortedSetAlgebraCommands,
+    SortedSetCommands,
+    SortedSetRangeCommands,
+    SortedSetWaitCommands,
+    StreamCommands,
+    StreamGroupCommands,
+    StreamGroupReadCommands,
+    StreamInfoCommands,
+    StreamPendingCommands,
+    StreamReadCommands,
+    StringCommands,
     StringRangeCommands,
 };
 
@@ -125,6 +150,8 @@ uint32_t CategoryOfGroup(Group group) {
       return kCatScripting;
     case Group::kRate:
       return kCatRate;
+    case Group::kOrigin:
+      return kCatOrigin;
     case Group::kGeneric:
     case Group::kPubSub:
     case Group::kServer:

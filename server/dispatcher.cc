@@ -12,6 +12,7 @@
 #include "server/stats.h"
 #include "server/suspended.h"
 #include "server/worker.h"
+#include "storage/origin/origin.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -36,6 +37,15 @@ void PauseProcessor() {
 }
 
 }  // namespace
+
+// What cannot be run again from its bytes, and what asks about keys rather than for them, does not wait.
+bool Dispatcher::ReadsThrough(const CommandInfo& command) {
+  if (command.has(kReadThrough)) return true;
+  const bool keys =
+      command.key_pattern != KeyPattern::kNone && command.key_pattern != KeyPattern::kReach;
+  return keys && command.has(kReadOnly) && command.container == nullptr &&
+         !command.has(kNoReadThrough | kOwnLocking | kBlocking);
+}
 
 Dispatcher::RouteInfo Dispatcher::RouteOf(const CommandInfo& command) {
   // Subcommands change what holds for the next request: CLIENT REPLY, CONFIG SET.
@@ -64,12 +74,15 @@ Dispatcher::Dispatcher(Server& server, Worker& worker, OutputBuffer& output)
       frame_{&server, &worker, &reply_, nullptr} {
   for (const CommandInfo& command : server.commands().commands()) {
     routes_.push_back(RouteOf(command));
+    routes_.back().read_through = ReadsThrough(command);
   }
 }
 
 Dispatcher::~Dispatcher() = default;
 
 std::unique_ptr<LockTicket> Dispatcher::TakeTicket() { return std::move(ticket_); }
+
+std::unique_ptr<origin::Wait> Dispatcher::TakeOriginWait() { return std::move(origin_wait_); }
 
 void Dispatcher::ReadThresholds() {
   constexpr int64_t kNanosPerMicro = 1000;
@@ -83,6 +96,9 @@ void Dispatcher::ReadThresholds() {
   thresholds_.request_bytes = request_bytes < 0 ? SIZE_MAX : static_cast<size_t>(request_bytes);
   thresholds_.reply_bytes = reply_bytes < 0 ? SIZE_MAX : static_cast<size_t>(reply_bytes);
   thresholds_.track_latency = config_.latency_tracking;
+  origin_active_ = server_.origin().active();
+  passes_writes_ = server_.origin().passes_writes();
+  LookForCare();
 }
 
 void Dispatcher::BeginClient(Client& client) {
@@ -138,7 +154,7 @@ inline Dispatcher::Outcome Dispatcher::ExecuteOne(Client& client, const Request&
 
 COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Request& request) {
   LockRequest* const held = std::exchange(held_, nullptr);
-  careful_ = pause_ != PauseKind::kNone;
+  LookForCare();
   const Admission admission = Admit(client, request);
   if (held != nullptr && admission != Admission::kAdmitted) held->Release();
   if (admission == Admission::kPaused) return Outcome::kPaused;
@@ -149,7 +165,13 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
     client.last_command.store(request.command, std::memory_order_relaxed);
     // The command may change them, and is then itself judged by what it has made of them.
     thresholds_.nanos = 0;
-    outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
+    if (client.has(kClientAskedOrigin)) {
+      outcome = RunAfterOrigin(client, request, held);
+    } else if (held == nullptr && passes_writes_ && WriteThrough(client, request, &outcome)) {
+      last_ticks_ = Ticks::Now();
+    } else {
+      outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
+    }
     ReadThresholds();
   }
   if (outcome == Outcome::kDone) AfterReply(client);
@@ -197,6 +219,8 @@ inline bool Dispatcher::Attempt(const Request& request, Access access) {
   const CommandInfo& command = *request.command;
   tally_ = Tally{};
   tally_.no_touch = frame_.client->has(kClientNoTouch);
+  if (origin_active_ && routes_[command.id].read_through) [[unlikely]]
+    BeginReadThrough();
   KeyView first_key;
   if (FirstKeyIsFixed(command)) {
     first_key = {request.argv[static_cast<size_t>(command.first_key)], request.hash};
@@ -280,14 +304,15 @@ inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   if (!lock.TryLock()) [[unlikely]]
     return WaitToWriteOne(request);
   const bool suspends = Attempt(request, Access::kLocked);
-  if (monitors_.any()) [[unlikely]]
+  const bool fed = tally_.origin_wants == 0;
+  if (fed && monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);
   if (!thread_.ready_keys().empty()) [[unlikely]] {
     ServeWaiters(store_.ShardIndex(request.hash), lock);
   } else {
     lock.Unlock();
   }
-  return Finish(request, suspends, true);
+  return Finish(request, suspends, fed);
 }
 
 COLD Dispatcher::Outcome Dispatcher::WaitToWriteOne(const Request& request) {
@@ -376,12 +401,13 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
   const bool suspends = Attempt(request, Access::kLocked);
-  if (monitors_.any()) FeedMonitors(*request.command, request.argv);
+  const bool fed = tally_.origin_wants == 0;
+  if (fed && monitors_.any()) FeedMonitors(*request.command, request.argv);
   const bool serves = !thread_.ready_keys().empty();
   if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
   held.Release();
   if (serves) store_.ServeNext(thread_, tally_, worker_.now());
-  return Finish(request, suspends, true);
+  return Finish(request, suspends, fed);
 }
 
 COLD void Dispatcher::ServeWaiters(uint32_t shard, ShardLock& lock) {
@@ -413,6 +439,10 @@ inline void Dispatcher::CommitTally() {
 COLD void Dispatcher::RemoveExpired() { store_.RemoveSeenExpired(thread_, worker_.now()); }
 
 inline Dispatcher::Outcome Dispatcher::Finish(const Request& request, bool suspends, bool fed) {
+  if (tally_.origin_uses != 0) [[unlikely]] {
+    Outcome outcome;
+    if (LookToOrigin(request, &outcome)) return outcome;
+  }
   CommitTally();
   if (!fed && monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);

@@ -44,6 +44,10 @@ class Suspended;
 class WorkerStats;
 struct Config;
 struct LockTicket;
+namespace origin {
+class Origin;
+class Wait;
+}  // namespace origin
 
 class Dispatcher {
  public:
@@ -52,6 +56,7 @@ class Dispatcher {
     kSuspended,  // the rest of it goes on later; TakeSuspension()
     kLocked,     // did not run: shards are busy; TakeTicket()
     kPaused,     // did not run: CLIENT PAUSE
+    kOrigin,     // did not run: its keys are being loaded; TakeOriginWait()
     kNoSpace,    // did not run: Store::MayWrite() says no, or memory has to become free first
   };
 
@@ -69,7 +74,7 @@ class Dispatcher {
   // The next request has waited for these shards and has them now.
   void set_held(LockRequest* held) {
     held_ = held;
-    careful_ = careful_ || held != nullptr;
+    LookForCare();
   }
   // Around the requests of a client.
   void BeginClient(Client& client);
@@ -89,6 +94,7 @@ class Dispatcher {
   int64_t suspended_nanos() const { return suspended_nanos_; }
   std::unique_ptr<Suspension> TakeSuspension() { return std::move(suspension_); }
   std::unique_ptr<LockTicket> TakeTicket();
+  std::unique_ptr<origin::Wait> TakeOriginWait();
 
   ReplyWriter& reply() { return reply_; }
   // For the crash report: the request that is running, or the suspended one that goes on, and whose it
@@ -99,7 +105,7 @@ class Dispatcher {
   // Which commands wait because of CLIENT PAUSE.
   void set_pause(PauseKind kind) {
     pause_ = kind;
-    careful_ = kind != PauseKind::kNone || held_ != nullptr;
+    LookForCare();
   }
   PauseKind pause() const { return pause_; }
 
@@ -108,7 +114,8 @@ class Dispatcher {
   enum class Route : uint8_t { kPlain, kReadOne, kReadMany, kWriteOne, kWriteMany, kAllShards };
   struct RouteInfo {
     Route route;
-    bool careful;  // never takes the fast path through the checks
+    bool careful;               // never takes the fast path through the checks
+    bool read_through = false;  // may wait for keys from the origin
   };
   struct ShardSeen {
     uint32_t shard;
@@ -130,6 +137,7 @@ class Dispatcher {
   };
   enum class Admission : uint8_t { kAdmitted, kRejected, kPaused };
 
+  static bool ReadsThrough(const CommandInfo& command);
   static RouteInfo RouteOf(const CommandInfo& command);
   // Of a command that may have several keys: whether this call has just one.
   static bool HasOneKey(const Request& request);
@@ -172,6 +180,17 @@ class Dispatcher {
   // One run of the handler: its reply is written, tally_ says what it met. True when it suspends.
   bool Attempt(const Request& request, Access access);
   void Undo(const OutputBuffer::Mark& mark);
+  // Before and after an attempt that met keys of the origin's. The second gives what becomes of the request, or
+  // kDone when it is to be finished as it is.
+  void BeginReadThrough();
+  bool LookToOrigin(const Request& request, Outcome* outcome);
+  // Passes a write on to the database if a rule says so. False: it is to be run; otherwise as above.
+  bool WriteThrough(Client& client, const Request& request, Outcome* outcome);
+  void LookForCare() {
+    careful_ = pause_ != PauseKind::kNone || held_ != nullptr || passes_writes_;
+  }
+  // The request has waited.
+  Outcome RunAfterOrigin(Client& client, const Request& request, LockRequest* held);
   void CommitTally();
   void RemoveExpired();
   // Those who wait for what the command has made ready; the shard is unlocked then.
@@ -204,7 +223,7 @@ class Dispatcher {
   Call::Frame frame_;
   Thresholds thresholds_;
   LockRequest* held_ = nullptr;
-  bool careful_ = false;        // held_ or pause_ says something
+  bool careful_ = false;        // held_, pause_ or passes_writes_ says something
   bool out_of_memory_ = false;  // HasRoom() found nothing to evict
   uint64_t began_ticks_ = 0;    // when the present client's turn began
   uint64_t last_ticks_ = 0;     // when the last command ended
@@ -222,6 +241,11 @@ class Dispatcher {
   int64_t suspended_nanos_ = 0;
   std::unique_ptr<LockTicket> ticket_;
   std::unique_ptr<LockTicket> spare_ticket_;
+  bool origin_active_ = false;
+  bool passes_writes_ = false;
+  bool origin_settled_ = false;     // the present request takes what there is
+  OutputBuffer::Mark origin_mark_;  // where its reply begins
+  std::unique_ptr<origin::Wait> origin_wait_;
   ShardSet wanted_;
   std::vector<ShardSeen> seen_;
 };

@@ -15,6 +15,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/server.h"
 
@@ -51,7 +52,11 @@ class Server::Local {
   };
 
   // `config` and `clock` outlive it.
-  Local(Config& config, const Clock& clock) : server_(config, clock, Loops::kManual) {}
+  // `sources`: the database that origin-url leads to.
+  Local(Config& config, const Clock& clock, SourceMaker sources = MakeOriginSources)
+      : server_(config, clock, Loops::kManual, std::move(sources)) {
+    server_.FollowOriginUrl();
+  }
 
   Server& server() { return server_; }
   // A new client of the worker with this index.

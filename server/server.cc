@@ -24,6 +24,7 @@
 #include "server/slow_log.h"
 #include "server/stats.h"
 #include "server/worker.h"
+#include "storage/origin/origin.h"
 
 namespace alai {
 namespace {
@@ -71,9 +72,10 @@ EvictionRules RulesOf(const Config& config) {
 
 }  // namespace
 
-Server::Server(Config& config, const Clock& clock) : Server(config, clock, Loops::kEpoll) {}
+Server::Server(Config& config, const Clock& clock)
+    : Server(config, clock, Loops::kEpoll, MakeOriginSources) {}
 
-Server::Server(Config& config, const Clock& clock, Loops loops)
+Server::Server(Config& config, const Clock& clock, Loops loops, SourceMaker sources)
     : config_(config),
       clock_(clock),
       commands_(std::make_unique<CommandTable>()),
@@ -81,6 +83,8 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
       command_log_(std::make_unique<CommandLog>(config)),
       latency_monitor_(std::make_unique<LatencyMonitor>(config.latency_monitor_threshold)),
       store_(MakeStore(config, clock)),
+      make_sources_(std::move(sources)),
+      origin_(std::make_unique<origin::Origin>(*store_)),
       pause_(std::make_unique<Pause>(*store_)),
       monitors_(std::make_unique<Monitors>(static_cast<size_t>(config.io_threads.get()))),
       peer_links_(std::make_unique<PeerLinks>()),
@@ -108,12 +112,16 @@ Server::Server(Config& config, const Clock& clock, Loops loops)
   FollowMemoryPolicy();
   FollowPackingLimits();
   FollowLazyFree();
+  store_->set_miss_source(origin_.get());
+  FollowOriginLimits();
+  FollowOriginRules();
   stats_->memory_peak.Sample(AllocatedBytes(*store_));
 }
 
 Server::~Server() {
   // From here on nobody calls the workers.
   peer_links_->Stop();
+  origin_->Stop();
 }
 
 bool Server::Listen() {
@@ -125,6 +133,9 @@ bool Server::Listen() {
 void Server::Run() {
   store_->reclaimer().lazy_free().set_wake([this] { FreeFlushed(); });
   if (HasAllocatorControl()) store_->memory_limit().CountByThreads();
+  if (const std::string error = FollowOriginUrl(); !error.empty()) {
+    Log(LogLevel::kWarning, "origin-url: %s", error.c_str());
+  }
   std::vector<std::thread> threads;
   for (const auto& worker : workers_) {
     threads.emplace_back([&worker] {
@@ -137,6 +148,7 @@ void Server::Run() {
   frontend_->Run();
   for (const auto& worker : workers_) worker->Stop();
   for (std::thread& thread : threads) thread.join();
+  origin_->Stop();
   Log(LogLevel::kWarning, "Alai is now ready to exit, bye bye...");
 }
 
@@ -222,6 +234,37 @@ void Server::FollowPackingLimits() {
   follow(limits.stream_entries, config_.stream_node_max_entries);
 }
 
+void Server::FollowOriginLimits() {
+  origin::OriginOptions options;
+  options.connections = static_cast<int>(config_.origin_connections);
+  options.queue_max = static_cast<size_t>(config_.origin_queue_max);
+  options.breaker_failures = static_cast<int>(config_.origin_breaker_failures);
+  options.breaker_open_ms = config_.origin_breaker_open_ms;
+  options.negative_max = static_cast<size_t>(config_.origin_negative_max);
+  options.value_bytes_max = static_cast<uint64_t>(config_.proto_max_bulk_len);
+  origin_->SetOptions(options);
+}
+
+void Server::FollowOriginRules() { origin_->SetRules(config_.origin_rule.get()); }
+
+std::string Server::FollowOriginUrl() {
+  const OriginAddress address{config_.origin_url.get(), config_.origin_password_file.get()};
+  const auto connections = static_cast<size_t>(config_.origin_connections);
+  const bool same_size = address.url.empty() || origin_->connections() == connections;
+  if (address == origin_address_ && same_size) return {};
+  std::unique_ptr<origin::SourceFactory> sources;
+  if (!address.url.empty()) sources = make_sources_(address);
+  if (sources == nullptr && !address.url.empty()) {
+    return "This server cannot connect to a database";
+  }
+  origin_->Stop();
+  origin_address_ = address;
+  FollowOriginLimits();
+  if (sources == nullptr) return {};
+  origin_->Start(std::move(sources), [](StoreThread& thread) { MeterThread(thread); });
+  return {};
+}
+
 // When a new maxmemory is already exceeded.
 void Server::WarnIfMemoryIsShort() {
   const uint64_t limit = config_.maxmemory;
@@ -246,6 +289,11 @@ std::string Server::Apply(ApplyHook hook) {
       FollowMemoryPolicy();
       WarnIfMemoryIsShort();
       return {};
+    case ApplyHook::kOriginLimits:
+      FollowOriginLimits();
+      return {};
+    case ApplyHook::kOriginUrl:
+      return FollowOriginUrl();
     case ApplyHook::kClientMemory:
       workers_[0]->Post([](Worker& worker) { worker.LookAtClientMemory(); });
       return {};
@@ -268,6 +316,7 @@ std::string Server::Apply(ApplyHook hook) {
 }
 
 void Server::ResetStats() {
+  origin_->ResetFigures();
   stats_->Reset(store_->ExpiredKeys(), store_->EvictedKeys(), store_->ExpiredFields());
   store_->eviction().ResetExceeded();
   store_->ResetClassFigures();

@@ -17,6 +17,7 @@
 #include "engine/base/clock.h"
 #include "server/config/config_set.h"
 #include "server/debug_switches.h"
+#include "server/origin_link.h"
 #include "server/replication_identity.h"
 
 namespace alai {
@@ -31,6 +32,9 @@ class PeerLinks;
 class Stats;
 class Store;
 class Worker;
+namespace origin {
+class Origin;
+}  // namespace origin
 
 class Server final : public ConfigHost {
  public:
@@ -65,6 +69,7 @@ class Server final : public ConfigHost {
   Pause& pause() const { return *pause_; }
   Monitors& monitors() const { return *monitors_; }
   PeerLinks& peer_links() const { return *peer_links_; }
+  origin::Origin& origin() const { return *origin_; }
   DebugSwitches& debug_switches() { return debug_switches_; }
   ReplicationIdentity& replication_identity() { return replication_identity_; }
 
@@ -79,6 +84,9 @@ class Server final : public ConfigHost {
   std::string Apply(ApplyHook hook) override;
   void ResetStats() override;
 
+  // Config::origin_rule has changed.
+  void FollowOriginRules();
+
   // Databases were flushed.
   void FreeFlushed();
 
@@ -92,10 +100,13 @@ class Server final : public ConfigHost {
   void FollowMemoryPolicy();
   void FollowPackingLimits();
   void FollowLazyFree();
+  void FollowOriginLimits();
+  // Connects, or takes the connections down. Gives why that cannot be.
+  std::string FollowOriginUrl();
   void WarnIfMemoryIsShort();
 
   enum class Loops : uint8_t { kEpoll, kManual };
-  Server(Config& config, const Clock& clock, Loops loops);
+  Server(Config& config, const Clock& clock, Loops loops, SourceMaker sources);
 
   Config& config_;
   const Clock& clock_;
@@ -104,6 +115,9 @@ class Server final : public ConfigHost {
   std::unique_ptr<CommandLog> command_log_;
   std::unique_ptr<LatencyMonitor> latency_monitor_;
   std::unique_ptr<Store> store_;
+  const SourceMaker make_sources_;
+  OriginAddress origin_address_;            // where it is connected to
+  std::unique_ptr<origin::Origin> origin_;  // outlives the clients that wait for it
   std::unique_ptr<Pause> pause_;
   std::unique_ptr<Monitors> monitors_;
   std::unique_ptr<PeerLinks> peer_links_;  // outlives the suspended clients that have links

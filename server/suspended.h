@@ -12,6 +12,7 @@
 
 #include "engine/lock_request.h"
 #include "server/call.h"
+#include "storage/origin/origin.h"
 
 namespace alai {
 
@@ -32,10 +33,11 @@ struct LockTicket {
 class Suspended {
  public:
   enum class Reason : uint8_t {
-    kLock,   // for shards; the request is unread again and runs when they are to be had
-    kPause,  // for the end of CLIENT PAUSE; the same
-    kSpace,  // until Store::MayWrite(); the same
-    kRest,   // for the rest of a command, whose request has been read
+    kLock,    // for shards; the request is unread again and runs when they are to be had
+    kPause,   // for the end of CLIENT PAUSE; the same
+    kSpace,   // until Store::MayWrite(); the same
+    kOrigin,  // for keys from the origin; the same
+    kRest,    // for the rest of a command, whose request has been read
   };
 
   explicit Suspended(Reason why) : reason(why) {}
@@ -43,6 +45,7 @@ class Suspended {
   const Reason reason;
   std::unique_ptr<LockTicket> ticket;  // kLock
   std::unique_ptr<Suspension> rest;    // kRest
+  std::unique_ptr<origin::Wait> wait;  // kOrigin
 
   // For kRest: what the logs and statistics want to know when it is done.
   const CommandInfo* command = nullptr;

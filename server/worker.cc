@@ -59,6 +59,16 @@ void Worker::WakeForLock(uint64_t client_id) {
   });
 }
 
+void Worker::WakeForOrigin(uint64_t client_id) {
+  Post([client_id](Worker& worker) {
+    Client* client = worker.FindSuspended(client_id, Suspended::Reason::kOrigin);
+    // One that waits once more already has a wait of its own.
+    if (client != nullptr && client->suspended_->wait->done()) {
+      worker.ResumeFromOrigin(*client, false);
+    }
+  });
+}
+
 void Worker::Adopt(AcceptedSocket socket) {
   connections_.fetch_add(1, std::memory_order_relaxed);
   const int fd = socket.fd;

@@ -74,6 +74,8 @@ class Worker final : private LoopEvents {
   void Wake(uint64_t client_id);
   // The shards that a client waits for may be free.
   void WakeForLock(uint64_t client_id);
+  // What a client waits for from the origin has come, or will not.
+  void WakeForOrigin(uint64_t client_id);
   // Takes a socket over.
   void Adopt(AcceptedSocket socket);
   // Sockets handed over and not yet closed.
@@ -157,12 +159,14 @@ class Worker final : private LoopEvents {
   void SuspendForLock(Client& client);
   void SuspendForPause(Client& client);
   void SuspendForSpace(Client& client);
+  void SuspendForOrigin(Client& client);
   void SuspendRest(Client& client, const RequestBatch::Request& request);
   void BeginSuspension(Client& client, std::unique_ptr<Suspended> suspended);
   std::unique_ptr<Suspended> EndSuspension(Client& client);
   void SetDeadline(Client& client, int64_t deadline_ns);
   void Resume(Client& client, bool timed_out);
   void ResumeLocked(Client& client);
+  void ResumeFromOrigin(Client& client, bool timed_out);
   void ResumePaused();
   void ResumeWithSpace();
   void EndUnblocked();

@@ -152,6 +152,9 @@ void Worker::ExecuteRun(const RequestBatch::Run& run) {
     case Dispatcher::Outcome::kPaused:
       SuspendForPause(client);
       break;
+    case Dispatcher::Outcome::kOrigin:
+      SuspendForOrigin(client);
+      break;
     case Dispatcher::Outcome::kNoSpace:
       SuspendForSpace(client);
       break;

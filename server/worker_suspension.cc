@@ -80,6 +80,25 @@ void Worker::SuspendForSpace(Client& client) {
   space_retry_ns_ = std::min(space_retry_ns_, monotonic_ns_ + Store::kWriteRetryNanos);
 }
 
+void Worker::SuspendForOrigin(Client& client) {
+  auto suspended = std::make_unique<Suspended>(Suspended::Reason::kOrigin);
+  suspended->wait = dispatcher_.TakeOriginWait();
+  const origin::Wait& wait = *suspended->wait;
+  BeginSuspension(client, std::move(suspended));
+  SetDeadline(client, wait.deadline_ns());
+  // It may have come before anybody could be woken.
+  if (wait.done()) WakeForOrigin(client.id());
+}
+
+void Worker::ResumeFromOrigin(Client& client, bool timed_out) {
+  const origin::Wait::Result result = client.suspended_->wait->Take(timed_out);
+  EndSuspension(client);
+  client.Set(kClientAskedOrigin);
+  client.origin_.settled = result.settled;
+  client.origin_.error = result.error;
+  GoOn(client);
+}
+
 void Worker::SuspendRest(Client& client, const RequestBatch::Request& request) {
   auto suspended = std::make_unique<Suspended>(Suspended::Reason::kRest);
   suspended->rest = dispatcher_.TakeSuspension();
@@ -224,9 +243,13 @@ void Worker::ResumeDue() {
     }
   }
   while (!deadlines_.empty() && deadlines_.begin()->first <= monotonic_ns_) {
-    Client* client = FindSuspended(deadlines_.begin()->second, Suspended::Reason::kRest);
-    ASSERT(client != nullptr);
-    Resume(*client, true);
+    Client* client = clients_->Find(deadlines_.begin()->second);
+    ASSERT(client != nullptr && client->suspended());
+    if (client->suspended_->reason == Suspended::Reason::kOrigin) {
+      ResumeFromOrigin(*client, true);
+    } else {
+      Resume(*client, true);
+    }
   }
 }
 

@@ -170,8 +170,7 @@ bool SetMany(Db& db, std::span<const std::string_view> pairs, const SetOptions& 
 Result<const Record*> GetAndDelete(Db& db, KeyView key) {
   const Result<Record*> found = Find(db, key, Lookup::kUse);
   if (!found.ok()) return found.error();
-  if (*found == nullptr) return nullptr;
-  db.Erase(key);
+  if (!db.Erase(key)) return nullptr;
   ++db.tally().changes;
   db.Notify(KeyEventClass::kGeneric, "del", key);
   return *found;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,6 +19,10 @@
 #include "server/config/setting.h"
 
 namespace alai {
+
+namespace origin {
+struct Rule;
+}
 
 enum class Verbosity : uint8_t { kDebug, kVerbose, kNotice, kWarning, kNothing };
 enum class LogFormat : uint8_t { kLegacy, kLogfmt };
@@ -249,6 +254,16 @@ struct Config {
   Relaxed<int64_t> busy_reply_threshold;  // milliseconds
   Relaxed<bool> lua_enable_insecure_api;
   Guarded<std::vector<KeyClassRule>> keyclass;
+
+  // The database behind the keyspace.
+  Guarded<std::vector<std::shared_ptr<const origin::Rule>>> origin_rule;
+  Guarded<std::string> origin_url;
+  Guarded<std::string> origin_password_file;
+  Relaxed<int64_t> origin_connections;
+  Relaxed<int64_t> origin_queue_max;         // keys
+  Relaxed<int64_t> origin_breaker_failures;  // in a row
+  Relaxed<int64_t> origin_breaker_open_ms;
+  Relaxed<int64_t> origin_negative_max;  // keys
 
   // Memory.
   Relaxed<uint64_t> maxmemory;         // bytes, 0: no limit

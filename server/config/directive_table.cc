@@ -295,6 +295,19 @@ constexpr Directive kRows[] = {
     Special("oom-score-adj-values", kOomScoreAdjValuesSpecial, "0 200 800")
         .With(kMultiArg)
         .Then(ApplyHook::kOomScoreAdj),
+    Number<&Config::origin_breaker_failures>("origin-breaker-failures", 1, kIntMax, "5")
+        .Then(ApplyHook::kOriginLimits),
+    Number<&Config::origin_breaker_open_ms>("origin-breaker-open-ms", 1, kIntMax, "1000")
+        .Then(ApplyHook::kOriginLimits),
+    Number<&Config::origin_connections>("origin-connections", 1, 128, "4")
+        .Then(ApplyHook::kOriginUrl),
+    Number<&Config::origin_negative_max>("origin-negative-max", 0, kIntMax, "1000000")
+        .Then(ApplyHook::kOriginLimits),
+    Text<&Config::origin_password_file>("origin-password-file", "").Then(ApplyHook::kOriginUrl),
+    Number<&Config::origin_queue_max>("origin-queue-max", 1, 1'000'000, "10000")
+        .Then(ApplyHook::kOriginLimits),
+    Special("origin-rule", kOriginRuleSpecial, "").With(kMultiArg | kFileOnly | kAccumulates),
+    Text<&Config::origin_url>("origin-url", "").With(kSensitive).Then(ApplyHook::kOriginUrl),
     Text<&Config::pidfile>("pidfile", "").With(kImmutable),
     Number<&Config::port>("port", 0, kPortMax, "6379").Then(ApplyHook::kListeners),
     Number<&Config::prefetch_batch_max_size>("prefetch-batch-max-size", 0, 128, "16").With(kNotYet),
@@ -305,7 +318,8 @@ constexpr Directive kRows[] = {
                                                 kPropagationErrorNames, "ignore")
         .With(kNotYet),
     Switch<&Config::protected_mode>("protected-mode", "yes"),
-    Memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", kMegabyte, kLongMax, "536870912"),
+    Memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", kMegabyte, kLongMax, "536870912")
+        .Then(ApplyHook::kOriginLimits),
     Switch<&Config::rdb_del_sync_files>("rdb-del-sync-files", "no").With(kNotYet),
     Number<&Config::rdb_key_save_delay>("rdb-key-save-delay", kIntMin, kIntMax, "0")
         .With(kHidden | kNotYet),

@@ -20,6 +20,7 @@ extern const Directive::Special kLoadModuleSpecial;
 extern const Directive::Special kUserSpecial;
 extern const Directive::Special kRenameCommandSpecial;
 extern const Directive::Special kKeyClassSpecial;
+extern const Directive::Special kOriginRuleSpecial;
 extern const Directive::Special kMaxmemorySpecial;
 
 // What is wrong with a proc-title-template; nothing when it is well formed and knows only

@@ -25,7 +25,7 @@ constexpr SectionEntry kSections[] = {
     {"module_list", true, AppendModulesInfo},     {"commandstats", false, AppendCommandStatsInfo},
     {"errorstats", true, AppendErrorStatsInfo},   {"latencystats", false, AppendLatencyStatsInfo},
     {"cluster", true, AppendClusterInfo},         {"keyspace", true, AppendKeyspaceInfo},
-    {"keyclasses", true, AppendKeyClassesInfo},
+    {"keyclasses", true, AppendKeyClassesInfo},   {"origin", true, AppendOriginInfo},
 };
 
 using Selection = std::bitset<std::size(kSections)>;

@@ -81,5 +81,6 @@ void AppendLatencyStatsInfo(const InfoContext& context, InfoText& info);
 void AppendClusterInfo(const InfoContext& context, InfoText& info);
 void AppendKeyspaceInfo(const InfoContext& context, InfoText& info);
 void AppendKeyClassesInfo(const InfoContext& context, InfoText& info);
+void AppendOriginInfo(const InfoContext& context, InfoText& info);
 
 }  // namespace alai

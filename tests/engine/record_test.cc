@@ -123,7 +123,7 @@ TEST_CASE("changing a deadline or an integer changes nothing else") {
         UnixMillis now_holds = from;
         for (const UnixMillis to : kDeadlines) {
           if (to == kNoDeadline || !record->CanHoldDeadline(to)) {
-            Record* copy = record->CopyWithDeadline(to, false);
+            Record* copy = record->CopyWithDeadline(to, false, false);
             if (!Holds(*copy, key, value, to) || !Covers(*copy)) FAIL("copy with deadline " << to);
             copy->Destroy();
             continue;
@@ -154,7 +154,7 @@ TEST_CASE("a record has room for a deadline only if it was made with one") {
   CHECK(without->CanHoldDeadline(kNoDeadline));
   CHECK_FALSE(without->CanHoldDeadline(kSoon));
   CHECK_FALSE(without->expired(INT64_MAX - 1));
-  Record* with = without->CopyWithDeadline(kSoon, true);
+  Record* with = without->CopyWithDeadline(kSoon, true, false);
   CHECK_FALSE(without->pinned());
   CHECK(with->pinned());
   CHECK(with->key() == "k");
@@ -197,7 +197,7 @@ TEST_CASE("a blob lives as long as the last who holds it") {
   Blob* blob = Blob::Copy("abc");
   CHECK_FALSE(blob->shared());
   Record* first = Record::Create({.key = "a", .encoding = Encoding::kBlob, .blob = blob});
-  Record* second = first->CopyWithDeadline(kSoon, false);
+  Record* second = first->CopyWithDeadline(kSoon, false, false);
   CHECK(second->blob() == blob);
   CHECK(blob->shared());
   first->Destroy();

@@ -17,6 +17,7 @@
 #include "server/config/config_file.h"
 #include "server/config/config_rewrite.h"
 #include "server/config/directives.h"
+#include "server/config/origin_directive.h"
 
 namespace alai {
 namespace {
@@ -43,6 +44,12 @@ std::string Harmless(std::string_view text) {
   return kept;
 }
 
+std::vector<std::string> RuleTexts(const Config& config) {
+  std::vector<std::string> texts;
+  for (const auto& rule : config.origin_rule.get()) texts.push_back(OriginRuleText(*rule));
+  return texts;
+}
+
 void CheckFile(std::string_view bytes) {
   const std::string text = Harmless(bytes);
   Config config;
@@ -54,6 +61,7 @@ void CheckFile(std::string_view bytes) {
     ASSERT(directive.Print(again) == directive.Print(config));
   }
   ASSERT(again.keyclass.get() == config.keyclass.get());
+  ASSERT(RuleTexts(again) == RuleTexts(config));
   ASSERT(again.users.get() == config.users.get());
   ASSERT(RewrittenConfig(rewritten, again) == rewritten);
 }

@@ -6,6 +6,7 @@
 #include "server/config/config_set.h"
 #include "server/config/directives.h"
 #include "server/memory_report.h"
+#include "storage/origin/rule.h"
 #include "tests/catch.h"
 #include "tests/server/config_defaults.h"
 
@@ -350,6 +351,30 @@ TEST_CASE("bind and replicaof", "[config]") {
   CHECK(Assign(config, "replicaof", {"db1"}) == "wrong number of arguments");
   CHECK(Assign(config, "replicaof", {"NO", "one"}).empty());
   CHECK(config.replicaof.empty());
+}
+
+TEST_CASE("origin-rule", "[config]") {
+  Config config;
+  const std::string query = "SELECT to_jsonb(m) FROM memories m WHERE id = $1";
+  CHECK(Assign(config, "origin-rule", {"memory", "memory:{id:uuid}", "ttl", "60", "query", query})
+            .empty());
+  CHECK(Assign(config, "origin-rule", {"n", "n:{id:int}", "query", query}).empty());
+  CHECK(Print(config, "origin-rule") == "memory n");
+  const auto rules = config.origin_rule.get();
+  REQUIRE(rules.size() == 2);
+  CHECK(rules[0]->ttl_ms == 60'000);
+  CHECK(rules[1]->pattern.prefix() == "n:");
+  CHECK(Assign(config, "origin-rule", {"x"}) == "Bad directive or wrong number of arguments");
+  CHECK(Assign(config, "origin-rule", {"x", "x:{id:int}", "foo", "1"}) ==
+        "unknown origin-rule option 'foo'");
+  // What speaks of other rules shows only where there are others.
+  const Directive* directive = FindDirective("origin-rule");
+  const std::vector<std::string> twice = {"memory", "x:{id:int}", "query", query};
+  CHECK(directive->Assign(twice, nullptr).empty());
+  CHECK(directive->Assign(twice, &config) == "origin rule 'memory' is defined twice");
+  const std::vector<std::string> same = {"x", "n:{x:int}", "query", query};
+  CHECK(directive->Assign(same, &config) == "origin rule 'x' is about the same keys as 'n'");
+  CHECK(config.origin_rule.get().size() == 2);
 }
 
 TEST_CASE("keyclass", "[config]") {

@@ -151,6 +151,14 @@ TEST_CASE("Lines that add up", "[config]") {
   CHECK(config.loadmodule.get() == Words{"/a.so x"});
   CHECK(config.keyclass.get().size() == 2);
   CHECK(Load(config, "keyclass a x:*").find("keyclass 'a' is defined twice") != std::string::npos);
+  CHECK(
+      Load(
+          config,
+          "origin-rule a a:{x:int} query 'SELECT $1'\norigin-rule b b:{x:int} query 'SELECT $1'") ==
+      "");
+  CHECK(config.origin_rule.get().size() == 2);
+  CHECK(Load(config, "origin-rule a c:{x:int} query 'SELECT $1'")
+            .find("origin rule 'a' is defined twice") != std::string::npos);
 }
 
 TEST_CASE("rename-command asks who knows the commands", "[config]") {

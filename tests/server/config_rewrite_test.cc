@@ -8,6 +8,7 @@
 
 #include "server/config/config_file.h"
 #include "server/config/config_set.h"
+#include "storage/origin/rule.h"
 #include "tests/catch.h"
 #include "tests/server/temporary_folder.h"
 
@@ -156,6 +157,27 @@ TEST_CASE("Key classes are written out", "[config]") {
   Config again;
   Load(again, rewritten);
   CHECK(again.keyclass.get() == config.keyclass.get());
+}
+
+TEST_CASE("Rules of the origin are written out", "[config]") {
+  Config config;
+  Load(config,
+       "origin-rule memory memory:{id:uuid} TTL 3600.50 query 'SELECT a FROM m WHERE id = $1;'\n"
+       "origin-rule \"two\" \"t:{a:int} {b:text}\" query \"SELECT \\\"X\\\"\\nFROM t WHERE $1 > "
+       "$2\"\n");
+  const std::string rewritten = Rewrite("origin-rule old old:{a:int} query 'SELECT $1'\n", config);
+  CHECK(rewritten ==
+        "origin-rule memory \"memory:{id:uuid}\" ttl 3600.5 query \"SELECT a FROM m WHERE id = "
+        "$1\"\n" +
+            std::string(kSignature) +
+            "origin-rule two \"t:{a:int} {b:text}\" query "
+            "\"SELECT \\\"X\\\"\\nFROM t WHERE $1 > $2\"\n");
+  Config again;
+  Load(again, rewritten);
+  REQUIRE(again.origin_rule.get().size() == 2);
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK(*again.origin_rule.get()[i] == *config.origin_rule.get()[i]);
+  }
 }
 
 TEST_CASE("Lines that cannot be read become comments", "[config]") {

@@ -64,7 +64,8 @@ TEST_CASE_METHOD(Fixture, "CONFIG SET refuses what it may not change", "[config]
         failed("daemonize", "can't set immutable config"));
   CHECK(Set({{"nosuch", "1"}, {"daemonize", "yes"}}) ==
         "ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'");
-  for (const char* name : {"user", "rename-command", "include", "loadmodule", "keyclass"}) {
+  for (const char* name :
+       {"user", "rename-command", "include", "loadmodule", "keyclass", "origin-rule"}) {
     CHECK(Set({{name, "x"}}) == std::string("ERR Unknown option or number of arguments for CONFIG "
                                             "SET - '") +
                                     name + "'");
@@ -157,7 +158,7 @@ TEST_CASE_METHOD(Fixture, "CONFIG GET", "[config]") {
   CHECK(get({"nosuch", "zz*"}) == "");
   CHECK(get({"MAXMEMORY-s*", "maxmemory-samples"}) == "maxmemory-samples ");
   CHECK(get({"*slave-priority", "*replica-priority"}) == "slave-priority replica-priority ");
-  CHECK(get({"user", "include", "keyclass", "rename-command", "loadmodule"}) == "");
+  CHECK(get({"user", "include", "keyclass", "origin-rule", "rename-command", "loadmodule"}) == "");
   // Hidden settings answer to their name only.
   CHECK(get({"key-load-del*"}) == "");
   CHECK(get({"key-load-delay"}) == "key-load-delay ");

@@ -37,7 +37,8 @@ SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__"}
 CPP = {".h", ".cc"}
 SCRIPTS = {".py", ".sh", ".cmake"}
 
-INCLUDE = re.compile(r'^[ \t]*#[ \t]*include\s*"([^"]+)"', re.M)
+# Headers of abseil are written in quotes, too.
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include\s*"((?!absl/)[^"]+)"', re.M)
 
 
 class Tree:

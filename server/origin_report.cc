@@ -1,0 +1,55 @@
+#include "server/origin_report.h"
+
+namespace alai {
+namespace {
+
+using origin::RuleFigures;
+
+double Ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+std::vector<OriginFigure> OriginFigures(const RuleFigures& figures) {
+  constexpr uint64_t kNanosPerMicro = 1000;
+  std::vector<OriginFigure> list;
+  const auto number = [&list](std::string_view name, uint64_t value) {
+    list.push_back({.name = name, .value = static_cast<int64_t>(value)});
+  };
+  const auto ratio = [&list](std::string_view name, double value) {
+    list.push_back({.name = name, .is_ratio = true, .ratio = value});
+  };
+  const uint64_t hits = figures.hits();
+  const uint64_t misses = figures.Get(RuleFigures::kMisses);
+  const uint64_t batches = figures.Get(RuleFigures::kBatches);
+  const uint64_t loads = figures.Get(RuleFigures::kLoads);
+  number("hits", hits);
+  number("misses", misses);
+  ratio("hit_ratio", Ratio(hits, hits + misses));
+  number("loads", loads);
+  number("filled", figures.Get(RuleFigures::kFilled));
+  number("absent", figures.Get(RuleFigures::kAbsent));
+  number("coalesced", figures.Get(RuleFigures::kCoalesced));
+  number("batches", batches);
+  ratio("batch_size", Ratio(loads, batches));
+  // Of lookups, each of which would have been a query without the cache.
+  number("queries_saved", hits + misses > batches ? hits + misses - batches : 0);
+  number("negative_hits", figures.Get(RuleFigures::kNegativeHits));
+  number("stale_served", figures.Get(RuleFigures::kStaleServed));
+  number("refreshes", figures.Get(RuleFigures::kRefreshes));
+  number("errors", figures.Get(RuleFigures::kErrors));
+  number("timeouts", figures.Get(RuleFigures::kTimeouts));
+  number("overloads", figures.Get(RuleFigures::kOverloads));
+  number("discarded", figures.Get(RuleFigures::kDiscarded));
+  number("too_large", figures.Get(RuleFigures::kTooLarge));
+  number("load_p50_us", figures.LoadPercentile(50) / kNanosPerMicro);
+  number("load_p99_us", figures.LoadPercentile(99) / kNanosPerMicro);
+  number("load_p999_us", figures.LoadPercentile(99.9) / kNanosPerMicro);
+  number("invalidations", figures.Get(RuleFigures::kInvalidations));
+  number("lag_p50_ms", figures.LagPercentile(50));
+  number("lag_p99_ms", figures.LagPercentile(99));
+  return list;
+}
+
+}  // namespace alai

@@ -1,0 +1,42 @@
+// A key on its way from the database: see origin.h.
+//
+// Threads     Its loader's once it has been taken from the queue; `waiters`, `asked_again` and `changed` are
+//             guarded by the origin's mutex.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/key_view.h"
+#include "storage/origin/origin.h"
+
+namespace alai::origin {
+
+struct Flight {
+  enum class End : uint8_t { kNone, kFilled, kAbsent, kDiscarded, kFailed };
+  struct Waiter {
+    Wait* wait;
+    bool over;  // a value too old to be served otherwise is at hand
+  };
+
+  KeyView view() const { return {key, hash}; }
+
+  std::shared_ptr<RuleState> state;
+  int db = 0;
+  std::string key;
+  uint64_t hash = 0;
+  KeyArguments arguments;
+  uint64_t load = 0;
+  uint64_t era = 0;
+  int64_t asked_ns = 0;
+  int64_t deadline_ns = 0;
+  bool changed = false;      // the database told of a change: what cannot be loaded again must go
+  bool asked_again = false;  // and it did so after the query may have been sent
+  std::vector<Waiter> waiters;
+  End end = End::kNone;
+  std::string error;
+};
+
+}  // namespace alai::origin

@@ -1,0 +1,308 @@
+// Rules, and those who ask and wait. The loaders are in origin_loader.cc, what the database tells by itself is in
+// origin_changes.cc.
+#include "storage/origin/origin.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/assert.h"
+#include "storage/origin/flight.h"
+#include "storage/origin/rule_text.h"
+
+namespace alai::origin {
+namespace {
+
+constexpr int64_t kNanosPerMilli = 1'000'000;
+
+RuleState& StateOfUse(OriginRule* rule) { return *static_cast<RuleState*>(rule); }
+
+}  // namespace
+
+Wait::~Wait() { origin_.Leave(*this); }
+
+Wait::Result Wait::Take(bool timed_out) {
+  std::lock_guard guard(origin_.mutex_);
+  if (!timed_out) return result_;
+  for (const Flight* flight : flights_) {
+    flight->state->figures.Add(RuleFigures::kTimeouts);
+    const bool over =
+        std::any_of(flight->waiters.begin(), flight->waiters.end(),
+                    [this](const Flight::Waiter& w) { return w.wait == this && w.over; });
+    result_.settled = true;
+    ++result_.failed;
+    if (flight->state->rule->on_error == OnError::kError && !over && result_.error.empty()) {
+      result_.error = "ORIGINERR the origin takes too long";
+    }
+  }
+  return result_;
+}
+
+// What was asked for may have come already.
+void Wait::Seal() {
+  std::lock_guard guard(origin_.mutex_);
+  sealed_ = true;
+  if (flights_.empty()) done_.store(true, std::memory_order_release);
+}
+
+Origin::Origin(Store& store) : store_(store) {
+  owned_snapshot_ = std::make_unique<const Snapshot>();
+  snapshot_.store(owned_snapshot_.get(), std::memory_order_release);
+}
+
+Origin::~Origin() { Stop(); }
+
+void Origin::SetOptions(const OriginOptions& options) {
+  std::lock_guard guard(mutex_);
+  options_ = options;
+}
+
+void Origin::SetRules(Rules rules) {
+  auto fresh = std::make_unique<Snapshot>();
+  std::lock_guard guard(mutex_);
+  for (const std::shared_ptr<const Rule>& rule : rules) {
+    std::shared_ptr<RuleState> state;
+    for (const std::shared_ptr<RuleState>& old : owned_snapshot_->states) {
+      if (RuleWords(*old->rule) == RuleWords(*rule)) state = old;
+    }
+    fresh->states.push_back(state != nullptr ? state : std::make_shared<RuleState>(rule));
+  }
+  fresh->set = RuleSet(std::move(rules));
+  snapshot_.store(fresh.get(), std::memory_order_release);
+  const uint64_t epoch = store_.reclaimer().TryAdvance();
+  std::erase_if(retired_, [epoch](const Retired& old) { return old.epoch + 2 <= epoch; });
+  retired_.push_back({std::exchange(owned_snapshot_, std::move(fresh)), epoch});
+  passes_writes_ =
+      std::any_of(owned_snapshot_->states.begin(), owned_snapshot_->states.end(),
+                  [](const auto& state) { return state->rule->write != WritePolicy::kNone; });
+  SetActive();
+  if (started_) CheckRules();
+}
+
+void Origin::SetActive() { active_ = started_ && !owned_snapshot_->set.empty(); }
+
+OriginUse::Met Origin::Judge(int db, KeyView key, const Record* record, UnixMillis now) {
+  const Snapshot& rules = snapshot();
+  const uint32_t index = rules.set.Match(db, key.bytes, nullptr);
+  if (index == RuleSet::kNone) return {};
+  RuleState& state = *rules.states[index];
+  if (record == nullptr) return {&state, OriginUse::Kind::kMissed};
+  const Rule& rule = *state.rule;
+  if (!record->has_deadline()) return {&state, OriginUse::Kind::kHit};
+  const int64_t left_ms = record->deadline() - now;
+  if (left_ms <= rule.stale_ttl_ms) return {&state, OriginUse::Kind::kOver};
+  const auto late_ms =
+      static_cast<int64_t>((1 - rule.refresh_ahead) * static_cast<double>(rule.ttl_ms));
+  const bool late = rule.refresh_ahead > 0 && left_ms <= rule.stale_ttl_ms + late_ms;
+  return {&state, late ? OriginUse::Kind::kLate : OriginUse::Kind::kHit};
+}
+
+void Origin::Count(std::span<const OriginUse> uses, bool first, size_t lane) {
+  for (const OriginUse& use : uses) {
+    RuleFigures& figures = StateOfUse(use.met.rule).figures;
+    switch (use.met.kind) {
+      case OriginUse::Kind::kHit:
+      case OriginUse::Kind::kLate:
+        if (first) figures.AddHit(lane);
+        break;
+      case OriginUse::Kind::kMissed:
+        if (first) figures.Add(RuleFigures::kMisses);
+        break;
+      case OriginUse::Kind::kOver:
+        if (first) figures.Add(RuleFigures::kMisses);
+        if (!first) figures.Add(RuleFigures::kStaleServed);
+        break;
+    }
+  }
+}
+
+bool Origin::KnownAbsent(int db, KeyView key, UnixMillis now) {
+  Shard& shard = store_.shard(store_.ShardIndex(key.hash));
+  // Whoever holds it may be writing this very key; the loader looks again.
+  if (!shard.lock.TryLockOnce()) return false;
+  const bool absent = shard.marks.Absent(db, key, now);
+  shard.lock.Unlock();
+  return absent;
+}
+
+Origin::Answer Origin::Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait) {
+  Answer answer = Answer::kSettled;
+  for (const OriginUse& use : uses) {
+    if (use.met.kind == OriginUse::Kind::kHit || use.met.kind == OriginUse::Kind::kLate) continue;
+    const Answer one = AskOne(use, now, wait);
+    if (one == Answer::kRefused) return one;
+    if (one == Answer::kWait) answer = one;
+  }
+  wait.Seal();
+  return answer;
+}
+
+void Origin::Refresh(std::span<const OriginUse> uses) {
+  for (const OriginUse& use : uses) {
+    if (use.met.kind != OriginUse::Kind::kLate) continue;
+    Reload(use.db, use.key, StateOfUse(use.met.rule), false);
+  }
+}
+
+Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) {
+  RuleState& state = StateOfUse(use.met.rule);
+  const Rule& rule = *state.rule;
+  const bool over = use.met.kind == OriginUse::Kind::kOver;
+  if (!over && rule.negative_ttl_ms != 0 && KnownAbsent(use.db, {use.key, use.hash}, now)) {
+    state.figures.Add(RuleFigures::kNegativeHits);
+    return Answer::kSettled;
+  }
+  if (paused() || !active()) return Answer::kSettled;
+  std::lock_guard guard(mutex_);
+  if (!breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
+    if (over || rule.on_error == OnError::kNil) return Answer::kSettled;
+    wait.result_.error = "ORIGINERR the origin does not answer";
+    return Answer::kRefused;
+  }
+  bool fresh = false;
+  Flight* flight = FindFlight(use.db, use.key, state, &fresh);
+  if (flight == nullptr) {
+    state.figures.Add(RuleFigures::kOverloads);
+    if (over || rule.on_overload == OnOverload::kNil) return Answer::kSettled;
+    wait.result_.error = "ORIGINBUSY too many keys are being loaded from the origin";
+    return Answer::kRefused;
+  }
+  // Who has waited as long as the rule allows got nothing; nor would the next.
+  if (!fresh && flight->deadline_ns <= NowNanos()) return Answer::kSettled;
+  if (!fresh) state.figures.Add(RuleFigures::kCoalesced);
+  Join(*flight, over, wait);
+  return Answer::kWait;
+}
+
+Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool* fresh) {
+  FlightKey place{db, std::string(key)};
+  const auto at = flights_.find(place);
+  *fresh = at == flights_.end();
+  if (!*fresh) return at->second.get();
+  if (stopping_ || flights_.size() >= options_.queue_max) return nullptr;
+  auto made = std::make_unique<Flight>();
+  Captures captures;
+  if (!state.rule->pattern.Match(key, &captures)) return nullptr;
+  made->state = state.shared_from_this();
+  made->db = db;
+  made->key = key;
+  made->hash = Hash(key);
+  made->arguments.assign(captures.begin(), captures.end());
+  made->asked_ns = NowNanos();
+  made->deadline_ns = made->asked_ns + state.rule->timeout_ms * kNanosPerMilli;
+  Flight* flight = made.get();
+  flights_.emplace(std::move(place), std::move(made));
+  under_way_.store(flights_.size(), std::memory_order_relaxed);
+  if (state.queue.empty() && !state.gathering) ready_.push_back(flight->state);
+  state.queue.push_back(flight);
+  // A loader that gathers for this rule wants to know as well, but only when its batch is full.
+  if (!state.gathering) work_.notify_one();
+  if (state.queue.size() >= state.rule->batch_keys_max) work_.notify_all();
+  return flight;
+}
+
+void Origin::Join(Flight& flight, bool over, Wait& wait) {
+  wait.deadline_ns_ = std::max(wait.deadline_ns_, flight.deadline_ns);
+  for (const Flight::Waiter& other : flight.waiters) {
+    if (other.wait == &wait) return;
+  }
+  flight.waiters.push_back({&wait, over});
+  wait.flights_.push_back(&flight);
+}
+
+void Origin::Leave(Wait& wait) {
+  std::lock_guard guard(mutex_);
+  for (Flight* flight : wait.flights_) {
+    std::erase_if(flight->waiters, [&wait](const Flight::Waiter& w) { return w.wait == &wait; });
+  }
+  wait.flights_.clear();
+}
+
+void Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {
+  if (paused() || !active()) return;
+  std::lock_guard guard(mutex_);
+  if (!changed && !breaker_.Admits(NowNanos(), state.rule->timeout_ms * kNanosPerMilli)) return;
+  bool fresh = false;
+  Flight* flight = FindFlight(db, key, state, &fresh);
+  if (flight == nullptr) return;
+  if (fresh && !changed) state.figures.Add(RuleFigures::kRefreshes);
+  flight->changed = flight->changed || changed;
+  flight->asked_again = flight->asked_again || (changed && !fresh);
+}
+
+bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
+  const Snapshot& rules = snapshot();
+  const uint32_t index = rules.set.Match(db, key, nullptr);
+  if (index == RuleSet::kNone || !active()) return false;
+  RuleState& state = *rules.states[index];
+  const KeyView view = MakeKey(key);
+  Shard& shard = store_.shard(store_.ShardIndex(view.hash));
+  // What is being loaded may be older than this request.
+  if (again && shard.lock.TryLock()) {
+    shard.marks.Wipe(db, view);
+    shard.lock.Unlock();
+  }
+  std::lock_guard guard(mutex_);
+  bool fresh = false;
+  Flight* flight = FindFlight(db, key, state, &fresh);
+  if (flight == nullptr) return false;
+  flight->asked_again = flight->asked_again || (again && !fresh);
+  if (wait != nullptr) Join(*flight, true, *wait);
+  return true;
+}
+
+bool Origin::Submit(Call call) {
+  constexpr size_t kCallsMax = 10'000;
+  std::lock_guard guard(mutex_);
+  if (!started_ || stopping_ || calls_.size() >= kCallsMax) return false;
+  calls_.push_back(std::move(call));
+  work_.notify_one();
+  return true;
+}
+
+void Origin::Pause(bool paused) { paused_ = paused; }
+
+std::vector<std::shared_ptr<RuleState>> Origin::states() const {
+  std::lock_guard guard(mutex_);
+  return owned_snapshot_->states;
+}
+
+std::shared_ptr<RuleState> Origin::StateOf(std::string_view name) const {
+  for (std::shared_ptr<RuleState>& state : states()) {
+    if (state->rule->name == name) return state;
+  }
+  return nullptr;
+}
+
+std::string Origin::TroubleOf(const RuleState& state) const {
+  std::lock_guard guard(mutex_);
+  return state.trouble;
+}
+
+std::string Origin::last_error() const {
+  std::lock_guard guard(mutex_);
+  return last_error_;
+}
+
+size_t Origin::absent_keys() const {
+  size_t sum = 0;
+  for (uint32_t i = 0; i < store_.shard_count(); ++i) sum += store_.shard(i).marks.absent();
+  return sum;
+}
+
+size_t Origin::queue_max() const {
+  std::lock_guard guard(mutex_);
+  return options_.queue_max;
+}
+
+std::string Origin::Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit) {
+  std::lock_guard guard(listener_mutex_);
+  if (!started_) return "there is no database";
+  const bool began = warming_.Start(std::move(state), std::move(query), limit, factory_->Make());
+  return began ? "" : "keys are being warmed already";
+}
+
+void Origin::ResetFigures() {
+  for (const std::shared_ptr<RuleState>& state : states()) state->figures.Reset();
+}
+
+}  // namespace alai::origin

@@ -1,0 +1,287 @@
+// The origin: a database behind the cache. Keys that are missed are loaded from it by rules, each key once
+// however many wait for it.
+//
+//   worker   lookup ── Judge() ──> uses ── Ask() ──> flights, a Wait for them ─────────> run again
+//                                             │                                       ^
+//   loader   ───────────────────── takes a batch of a rule: mark, query, fill, wakes ─┘
+//
+// A flight is one key on its way. It begins when somebody asks for the key, waits in the queue of its rule for
+// others like it (the rule's batch window), and is over when its value lies in the keyspace, or will not come.
+// Its mark (engine/key_marks.h) is set before the query is sent; any write to the key wipes it, and then the
+// value is thrown away and those who wait ask again.
+//
+// Threads     Judge() as MissSource says; Start() and Stop() by one thread at a time; everything else from any.
+//             Callbacks of waits are called with the origin's mutex held: they may only pass the word on.
+// Invariants  (1) There is at most one flight for a key.
+//             (2) At most queue_max keys are under way; more are refused.
+//             (3) No thread but the loaders ever waits for the database.
+//             (4) A value is put in place only if nobody has written the key, and no change of it was heard of,
+//                 since before its query was sent.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/miss_source.h"
+#include "engine/store.h"
+#include "storage/origin/breaker.h"
+#include "storage/origin/figures.h"
+#include "storage/origin/filler.h"
+#include "storage/origin/rule_set.h"
+#include "storage/origin/source.h"
+#include "storage/origin/warming.h"
+
+namespace alai::origin {
+
+struct OriginOptions {
+  int connections = 4;
+  size_t queue_max = 10'000;
+  int breaker_failures = 5;
+  int64_t breaker_open_ms = 1000;
+  size_t negative_max = 1'000'000;                 // keys known to be absent
+  uint64_t value_bytes_max = uint64_t{512} << 20;  // where a rule sets no limit
+};
+
+struct Flight;
+
+// A rule in use, and what is known about it.
+struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
+  explicit RuleState(std::shared_ptr<const Rule> the_rule) : rule(std::move(the_rule)) {}
+
+  const std::shared_ptr<const Rule> rule;
+  RuleFigures figures;
+  // Guarded by the origin's mutex.
+  std::deque<Flight*> queue;
+  bool gathering = false;  // a loader waits for its batch to fill
+  std::string trouble;     // what the database says about the rule; empty: nothing
+};
+
+class Origin;
+
+// One client that waits for flights. Made by who asks, destroyed at any time.
+class Wait {
+ public:
+  Wait(Origin& origin, std::function<void()> wake) : origin_(origin), wake_(std::move(wake)) {}
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+  ~Wait();
+
+  // Monotonic nanoseconds after which it is not worth it any more.
+  int64_t deadline_ns() const { return deadline_ns_; }
+  // After it was woken or its time is over; nothing comes any more. What there is is all there will be.
+  struct Result {
+    bool settled = false;  // asking again for the same keys is no use
+    std::string error;     // the reply, if the rule wants one
+    uint64_t filled = 0;
+    uint64_t absent = 0;
+    uint64_t failed = 0;
+  };
+  Result Take(bool timed_out);
+  // All of it is over.
+  bool done() const { return done_.load(std::memory_order_acquire); }
+  // Nothing more is asked for with it: Origin::Load() leaves that to its caller.
+  void Seal();
+
+ private:
+  friend class Origin;
+
+  Origin& origin_;
+  const std::function<void()> wake_;
+  int64_t deadline_ns_ = 0;
+  std::atomic<bool> done_{false};
+  // Guarded by the origin's mutex.
+  bool sealed_ = false;
+  std::vector<Flight*> flights_;
+  std::shared_ptr<Flight> write_;  // of one that waits for a write
+  Result result_;
+};
+
+class Origin final : public MissSource, public ChangeSink {
+ public:
+  explicit Origin(Store& store);
+  Origin(const Origin&) = delete;
+  Origin& operator=(const Origin&) = delete;
+  ~Origin() override;
+
+  // What concerns the connections takes effect with the next Start().
+  void SetOptions(const OriginOptions& options);
+  // A rule that is the same as before keeps its figures. From a thread of the store.
+  void SetRules(Rules rules);
+  // Connects to a database, in the place of the one before. `meter` is called by each thread of the origin with
+  // its StoreThread when it begins.
+  void Start(std::unique_ptr<SourceFactory> factory, std::function<void(StoreThread&)> meter);
+  // Whoever waits is told that nothing comes.
+  void Stop();
+  // Whether keys may be loaded at all: there are rules and a database.
+  bool active() const { return active_.load(std::memory_order_relaxed); }
+  bool connected() const { return started_.load(std::memory_order_relaxed); }
+
+  OriginUse::Met Judge(int db, KeyView key, const Record* record, UnixMillis now) override;
+
+  // Counts what an attempt has met. `first`: before any waiting; otherwise what it met was counted.
+  void Count(std::span<const OriginUse> uses, bool first, size_t lane);
+  enum class Answer : uint8_t {
+    kSettled,  // nothing to wait for
+    kWait,     // Wait::wake is called when there is, or deadline_ns passes
+    kRefused,  // Wait::Take() says what to reply
+  };
+  // Asks for the keys that are missing or over.
+  Answer Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait);
+  // Has those loaded again that are worth it, in the background.
+  void Refresh(std::span<const OriginUse> uses);
+  // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, or
+  // there is no room in the queue.
+  bool Load(int db, std::string_view key, bool again, Wait* wait);
+
+  // Passes writes on, all or none; Wait::Take() then says what the database thinks of them. False: nothing was
+  // begun, and `why` says why.
+  bool Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
+             Wait& wait, std::string* why);
+  // Whether there are rules that pass writes on.
+  bool passes_writes() const { return passes_writes_.load(std::memory_order_relaxed); }
+  // The rule that passes a write of this key on, or nullptr; with its captures.
+  std::shared_ptr<RuleState> WriterOf(int db, std::string_view key, KeyArguments* arguments) const;
+
+  // Runs on a loader thread with its connection, before any loads; false: there are none, or too much waits.
+  using Call = std::function<void(Source&)>;
+  bool Submit(Call call);
+
+  void Pause(bool paused);
+  bool paused() const { return paused_.load(std::memory_order_relaxed); }
+
+  // ChangeSink
+  void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms) override;
+  void OnAllChanged(std::string_view rule) override;
+  void OnDeaf(std::string_view why) override;
+  void OnListening() override;
+
+  // For reports.
+  std::vector<std::shared_ptr<RuleState>> states() const;
+  std::shared_ptr<RuleState> StateOf(std::string_view name) const;
+  std::string TroubleOf(const RuleState& state) const;
+  size_t keys_under_way() const { return under_way_.load(std::memory_order_relaxed); }
+  size_t absent_keys() const;
+  const Breaker& breaker() const { return breaker_; }
+  bool deaf() const { return deaf_.load(std::memory_order_relaxed); }
+  bool listening() const { return listening_.load(std::memory_order_relaxed); }
+  std::string last_error() const;
+  size_t connections() const { return loaders_.size(); }
+  void ResetFigures();
+  size_t queue_max() const;
+  Warming& warming() { return warming_; }
+  // Begins to warm a rule's keys. Gives why not, or nothing.
+  std::string Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit);
+
+ private:
+  friend class Wait;
+  // Rules as lookups see them; replaced as a whole.
+  struct Snapshot {
+    RuleSet set;
+    std::vector<std::shared_ptr<RuleState>> states;
+  };
+  struct Retired {
+    std::unique_ptr<const Snapshot> snapshot;
+    uint64_t epoch;
+  };
+  struct FlightKey {
+    int db;
+    std::string key;
+    bool operator==(const FlightKey&) const = default;
+  };
+  struct FlightKeyHash {
+    size_t operator()(const FlightKey& key) const {
+      return Hash(key.key) ^ static_cast<uint64_t>(key.db);
+    }
+  };
+  struct Loader {
+    std::thread thread;
+    std::unique_ptr<Source> source;
+    std::atomic<bool> ended{false};
+    std::atomic<int64_t> call_until_ns{INT64_MAX};  // when the watchdog loses its patience
+  };
+  using Batch = std::vector<Flight*>;
+
+  const Snapshot& snapshot() const { return *snapshot_.load(std::memory_order_acquire); }
+  bool KnownAbsent(int db, KeyView key, UnixMillis now);
+  Answer AskOne(const OriginUse& use, UnixMillis now, Wait& wait);
+  // With mutex_ held: the key's flight, begun if there is none; nullptr: the queue is full.
+  Flight* FindFlight(int db, std::string_view key, RuleState& rule, bool* fresh);
+  void Join(Flight& flight, bool over, Wait& wait);
+  void Leave(Wait& wait);
+  void Reload(int db, std::string_view key, RuleState& rule, bool changed);
+
+  void LoaderMain(Loader& loader);
+  void WatchdogMain();
+  bool WaitForWork(std::unique_lock<std::mutex>& lock, Batch* batch, Call* call);
+  Batch TakeBatch(RuleState& rule);
+  bool Gather(std::unique_lock<std::mutex>& lock, RuleState& rule, Batch* batch);
+  void LoadBatch(Loader& loader, StoreThread& thread, Batch batch);
+  // Sets the marks; those that need no query are done.
+  void BeginFlights(Batch& batch);
+  bool Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
+  void Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index);
+  void Fail(Flight& flight, std::string_view why);
+  // What the breaker and the log want to know of a query.
+  void NoteAnswer(const absl::Status& status);
+  // Tells those who wait.
+  void EndFlights(const Batch& batch);
+  void EndFlight(Flight& flight);
+  void EndAll();
+  void EndWrite(Flight& flight, const absl::Status& status);
+  // Forgets what is known of a key. True: a value from here was left to be loaded anew.
+  bool Invalidate(const RuleState& rule, KeyView key, bool erase);
+  // Nothing that was loaded or looked up by these rules is believed any more.
+  void Doubt(const std::vector<std::shared_ptr<RuleState>>& rules);
+  void EraseLoaded(StoreThread& thread, int db, KeyView key);
+  int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
+  void SetActive();
+  void CheckRules();
+
+  Store& store_;
+  std::atomic<const Snapshot*> snapshot_;
+  std::atomic<bool> active_{false};
+  std::atomic<bool> started_{false};
+  std::atomic<bool> passes_writes_{false};
+  std::atomic<bool> paused_{false};
+  std::atomic<bool> deaf_{false};
+  std::atomic<bool> listening_{false};
+  std::atomic<size_t> under_way_{0};
+  std::atomic<uint64_t> next_load_{1};
+  Breaker breaker_;
+
+  mutable std::mutex mutex_;  // guards what follows, and what Wait and RuleState say
+  std::condition_variable work_;
+  std::condition_variable stop_;
+  bool stopping_ = false;
+  OriginOptions options_;
+  std::unordered_map<FlightKey, std::unique_ptr<Flight>, FlightKeyHash> flights_;
+  std::deque<std::shared_ptr<RuleState>> ready_;  // rules with a queue, the longest waiting first
+  std::deque<Call> calls_;
+  std::string last_error_;
+  std::unique_ptr<const Snapshot> owned_snapshot_;
+  std::vector<Retired> retired_;
+
+  // Changed by Start() and Stop() alone.
+  std::unique_ptr<SourceFactory> factory_;
+  std::function<void(StoreThread&)> meter_;
+  std::vector<std::unique_ptr<Loader>> loaders_;
+  std::thread watchdog_;
+  std::mutex listener_mutex_;               // one change at a time; guards the two that follow
+  StoreThread* listener_thread_ = nullptr;  // for whoever has changes to tell of
+  std::unique_ptr<Listener> listener_;
+  Warming warming_{*this, store_};
+};
+
+}  // namespace alai::origin

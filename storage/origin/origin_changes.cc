@@ -1,0 +1,137 @@
+// What the database tells of by itself: changes, and that it cannot tell of them.
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/log.h"
+#include "storage/origin/flight.h"
+#include "storage/origin/origin.h"
+
+namespace alai::origin {
+namespace {
+
+bool Concerns(const RuleState& state) { return state.rule->on_change != OnChange::kNone; }
+
+}  // namespace
+
+bool Origin::Invalidate(const RuleState& state, KeyView key, bool erase) {
+  const uint32_t index = store_.ShardIndex(key.hash);
+  Shard& shard = store_.shard(index);
+  const int db_index = state.rule->db;
+  std::lock_guard guard(listener_mutex_);
+  if (listener_thread_ == nullptr) return false;
+  listener_thread_->GoOnline();
+  Tally tally;
+  shard.lock.Lock();
+  Db db(store_, *listener_thread_, tally, db_index, Access::kLocked, store_.clock().WallMillis());
+  shard.marks.Wipe(db_index, key);
+  const Record* record = db.Find(key, Lookup::kPeek);
+  const bool keep = !erase && record != nullptr && record->from_origin();
+  if (record != nullptr && !keep && erase && db.Erase(key, FreeCause::kUnlink)) {
+    db.Notify(KeyEventClass::kGeneric, "del", key);
+  }
+  store_.ServeWaiters(*listener_thread_, db.now(), index);
+  shard.lock.Unlock();
+  listener_thread_->GoOffline();
+  return keep;
+}
+
+void Origin::OnChange(std::string_view rule, const KeyArguments& arguments, int64_t lag_ms) {
+  const std::shared_ptr<RuleState> state = StateOf(rule);
+  std::string key;
+  if (state == nullptr || !Concerns(*state) || !state->rule->pattern.Build(arguments, &key)) return;
+  state->figures.Add(RuleFigures::kInvalidations);
+  if (lag_ms >= 0) state->figures.RecordLag(lag_ms);
+  const KeyView view = MakeKey(key);
+  const bool reload = state->rule->on_change == OnChange::kReload && !paused() && active();
+  const bool left = Invalidate(*state, view, !reload);
+  if (left) {
+    Reload(state->rule->db, key, *state, true);
+  } else if (reload) {
+    // A client's own value is not loaded anew.
+    Invalidate(*state, view, true);
+  }
+}
+
+void Origin::OnAllChanged(std::string_view rule) {
+  const std::shared_ptr<RuleState> state = StateOf(rule);
+  if (state == nullptr || !Concerns(*state)) return;
+  state->figures.Add(RuleFigures::kInvalidations);
+  Doubt({state});
+}
+
+void Origin::OnDeaf(std::string_view why) {
+  const bool was = deaf_.exchange(true);
+  listening_ = false;
+  if (!was) {
+    Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
+        static_cast<int>(why.size()), why.data());
+    Doubt(states());
+  }
+}
+
+void Origin::OnListening() {
+  if (deaf_.exchange(false)) Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
+  listening_ = true;
+  Doubt(states());
+}
+
+void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules) {
+  std::vector<const RuleState*> doubted;
+  for (const std::shared_ptr<RuleState>& state : rules) {
+    if (Concerns(*state)) doubted.push_back(state.get());
+  }
+  if (doubted.empty()) return;
+  // What is being loaded may be old, and what was not there may be there by now. A load that puts its value in
+  // place before this has done so before the keys are looked through.
+  for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+    Shard& shard = store_.shard(i);
+    shard.lock.Lock();
+    for (const RuleState* state : doubted) shard.marks.WipeDatabase(state->rule->db);
+    shard.lock.Unlock();
+  }
+  std::lock_guard guard(listener_mutex_);
+  if (listener_thread_ == nullptr) return;
+  const UnixMillis now = store_.clock().WallMillis();
+  std::vector<std::string> keys;
+  for (int db_index = 0; db_index < store_.databases(); ++db_index) {
+    const bool any = std::any_of(doubted.begin(), doubted.end(), [db_index](const RuleState* s) {
+      return s->rule->db == db_index;
+    });
+    uint64_t cursor = 0;
+    do {
+      if (!any) break;
+      keys.clear();
+      listener_thread_->GoOnline();
+      cursor = store_.Scan(
+          *listener_thread_, db_index, cursor, 1, now,
+          [&](const Record& record) {
+            if (!record.from_origin()) return;
+            for (const RuleState* state : doubted) {
+              if (state->rule->db == db_index &&
+                  state->rule->pattern.Match(record.key(), nullptr)) {
+                return keys.emplace_back(record.key()), void();
+              }
+            }
+          },
+          ScanStop::kSegmentEnd);
+      for (const std::string& key : keys) EraseLoaded(*listener_thread_, db_index, MakeKey(key));
+      listener_thread_->GoOffline();
+    } while (cursor != 0);
+  }
+}
+
+void Origin::EraseLoaded(StoreThread& thread, int db_index, KeyView key) {
+  const uint32_t index = store_.ShardIndex(key.hash);
+  Shard& shard = store_.shard(index);
+  Tally tally;
+  shard.lock.Lock();
+  Db db(store_, thread, tally, db_index, Access::kLocked, store_.clock().WallMillis());
+  const Record* record = db.Find(key, Lookup::kPeek);
+  if (record != nullptr && record->from_origin() && db.Erase(key, FreeCause::kUnlink)) {
+    db.Notify(KeyEventClass::kGeneric, "del", key);
+  }
+  store_.ServeWaiters(thread, db.now(), index);
+  shard.lock.Unlock();
+}
+
+}  // namespace alai::origin

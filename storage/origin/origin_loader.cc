@@ -1,0 +1,421 @@
+// The loader threads: from a rule's queue to values in the keyspace.
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "engine/base/log.h"
+#include "engine/base/random.h"
+#include "storage/origin/flight.h"
+#include "storage/origin/origin.h"
+
+namespace alai::origin {
+namespace {
+
+constexpr int64_t kNanosPerMicro = 1000;
+constexpr int64_t kNanosPerMilli = 1'000'000;
+// While changes in the database may go unheard, nothing is kept for longer.
+constexpr int64_t kDeafTtlMillis = 1000;
+constexpr int64_t kWatchdogMillis = 20;
+// A call that takes this many times its timeout will not come back by itself.
+constexpr int64_t kPatience = 2;
+// The longest time of what is no load.
+constexpr int64_t kCallNanosMax = 30'000'000'000;
+
+// When a value that is loaded now leaves memory: its ttl, less up to the jitter's share, and the time for which
+// it may be served beyond that.
+UnixMillis DeadlineOf(const Rule& rule, UnixMillis now, bool deaf, Random& random) {
+  if (deaf && rule.on_change != OnChange::kNone) {
+    return now + (rule.ttl_ms == 0 ? kDeafTtlMillis : std::min(rule.ttl_ms, kDeafTtlMillis)) +
+           rule.stale_ttl_ms;
+  }
+  if (rule.ttl_ms == 0) return kNoDeadline;
+  constexpr uint64_t kSteps = 1 << 20;
+  const double share = static_cast<double>(random.Below(kSteps)) / static_cast<double>(kSteps);
+  const auto off = static_cast<int64_t>(rule.ttl_jitter * share * static_cast<double>(rule.ttl_ms));
+  return now + std::max<int64_t>(rule.ttl_ms - off, 1) + rule.stale_ttl_ms;
+}
+
+// What is asked of the database when there is none any more.
+class GoneSource final : public Source {
+ public:
+  absl::Status Check(const Rule&, std::chrono::milliseconds) override { return Gone(); }
+  absl::Status Load(const Rule&, std::span<const KeyArguments>, std::chrono::milliseconds,
+                    LoadResult*) override {
+    return Gone();
+  }
+  absl::Status Write(const Rule&, std::span<const WriteRequest>,
+                     std::chrono::milliseconds) override {
+    return Gone();
+  }
+  absl::Status ListKeys(const Rule&, std::string_view, uint64_t,
+                        const std::function<bool(KeyArguments)>&) override {
+    return Gone();
+  }
+  absl::Status Execute(std::string_view, std::chrono::milliseconds) override { return Gone(); }
+  absl::Status Ping(std::chrono::milliseconds) override { return Gone(); }
+  void Interrupt() override {}
+
+ private:
+  static absl::Status Gone() { return absl::UnavailableError("the origin is no longer there"); }
+};
+
+}  // namespace
+
+void Origin::Start(std::unique_ptr<SourceFactory> factory,
+                   std::function<void(StoreThread&)> meter) {
+  Stop();
+  factory_ = std::move(factory);
+  meter_ = std::move(meter);
+  listener_thread_ = store_.RegisterThread();
+  listener_thread_->GoOffline();
+  int connections = 0;
+  {
+    std::lock_guard guard(mutex_);
+    stopping_ = false;
+    started_ = true;
+    connections = options_.connections;
+    SetActive();
+    breaker_.Succeeded();
+    CheckRules();
+  }
+  for (int i = 0; i < connections; ++i) {
+    Loader& loader = *loaders_.emplace_back(std::make_unique<Loader>());
+    loader.source = factory_->Make();
+    loader.thread = std::thread([this, &loader] { LoaderMain(loader); });
+  }
+  watchdog_ = std::thread([this] { WatchdogMain(); });
+  listener_ = factory_->Listen(*this);
+}
+
+void Origin::Stop() {
+  if (!started_) return;
+  listener_.reset();
+  {
+    std::lock_guard guard(listener_mutex_);
+    started_ = false;
+  }
+  warming_.Stop();
+  {
+    std::lock_guard guard(mutex_);
+    stopping_ = true;
+    SetActive();
+    work_.notify_all();
+    stop_.notify_all();
+  }
+  // A loader may just be about to begin a call, so one word is not enough.
+  for (const std::unique_ptr<Loader>& loader : loaders_) {
+    while (!loader->ended) {
+      loader->source->Interrupt();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  for (const std::unique_ptr<Loader>& loader : loaders_) loader->thread.join();
+  watchdog_.join();
+  loaders_.clear();
+  EndAll();
+  GoneSource gone;
+  for (const Call& call : std::exchange(calls_, {})) call(gone);
+  factory_.reset();
+  listening_ = false;
+  deaf_ = false;
+  store_.UnregisterThread(listener_thread_);
+  listener_thread_ = nullptr;
+}
+
+void Origin::EndAll() {
+  std::lock_guard guard(mutex_);
+  while (!flights_.empty()) {
+    Flight& flight = *flights_.begin()->second;
+    Fail(flight, "the origin is no longer there");
+    EndFlight(flight);
+  }
+  ready_.clear();
+  for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) state->queue.clear();
+}
+
+void Origin::LoaderMain(Loader& loader) {
+  pthread_setname_np(pthread_self(), "alai-origin");
+  StoreThread* thread = store_.RegisterThread();
+  if (meter_ != nullptr) meter_(*thread);
+  thread->GoOffline();
+  std::unique_lock lock(mutex_);
+  Batch batch;
+  Call call;
+  while (WaitForWork(lock, &batch, &call)) {
+    lock.unlock();
+    if (call != nullptr) {
+      loader.call_until_ns = NowNanos() + kCallNanosMax;
+      std::exchange(call, nullptr)(*loader.source);
+      loader.call_until_ns = INT64_MAX;
+    } else {
+      thread->GoOnline();
+      LoadBatch(loader, *thread, std::exchange(batch, {}));
+      thread->GoOffline();
+    }
+    lock.lock();
+  }
+  lock.unlock();
+  store_.UnregisterThread(thread);
+  loader.ended = true;
+}
+
+bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, Batch* batch, Call* call) {
+  for (;;) {
+    if (stopping_) return false;
+    if (!calls_.empty()) {
+      *call = std::move(calls_.front());
+      calls_.pop_front();
+      return true;
+    }
+    if (!ready_.empty()) {
+      const std::shared_ptr<RuleState> state = std::move(ready_.front());
+      ready_.pop_front();
+      if (Gather(lock, *state, batch)) return true;
+      continue;
+    }
+    work_.wait(lock);
+  }
+}
+
+// Waits until the rule's batch is full or its window is over.
+bool Origin::Gather(std::unique_lock<std::mutex>& lock, RuleState& state, Batch* batch) {
+  if (state.queue.empty()) return false;
+  const Rule& rule = *state.rule;
+  state.gathering = true;
+  const int64_t waited_ns = NowNanos() - state.queue.front()->asked_ns;
+  const auto left = std::chrono::nanoseconds(
+      std::max<int64_t>(rule.batch_window_us * kNanosPerMicro - waited_ns, 0));
+  work_.wait_for(lock, left,
+                 [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
+  state.gathering = false;
+  *batch = TakeBatch(state);
+  if (!state.queue.empty()) {
+    ready_.push_back(state.shared_from_this());
+    work_.notify_one();
+  }
+  return !batch->empty();
+}
+
+Origin::Batch Origin::TakeBatch(RuleState& state) {
+  Batch batch;
+  while (!state.queue.empty() && batch.size() < state.rule->batch_keys_max) {
+    batch.push_back(state.queue.front());
+    state.queue.pop_front();
+  }
+  return batch;
+}
+
+void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
+  BeginFlights(batch);
+  if (batch.empty()) return;
+  LoadResult result;
+  if (Query(loader, thread, batch, &result)) {
+    for (size_t i = 0; i < batch.size(); ++i) Land(*batch[i], thread, result, i);
+  }
+  EndFlights(batch);
+}
+
+void Origin::BeginFlights(Batch& batch) {
+  const UnixMillis now = store_.clock().WallMillis();
+  const int64_t now_ns = NowNanos();
+  Batch done;
+  Batch left;
+  for (Flight* flight : batch) {
+    if (flight->deadline_ns <= now_ns) {
+      Fail(*flight, "the origin takes too long");
+      done.push_back(flight);
+      continue;
+    }
+    flight->load = next_load_.fetch_add(1, std::memory_order_relaxed);
+    Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
+    shard.lock.Lock();
+    const bool absent = shard.marks.Absent(flight->db, flight->view(), now);
+    if (!absent) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    shard.lock.Unlock();
+    if (absent) {
+      flight->end = Flight::End::kAbsent;
+      flight->state->figures.Add(RuleFigures::kNegativeHits);
+    }
+    (absent ? done : left).push_back(flight);
+  }
+  batch = std::move(left);
+  EndFlights(done);
+}
+
+// False: it failed, and so have the flights.
+bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result) {
+  RuleState& state = *batch.front()->state;
+  const Rule& rule = *state.rule;
+  std::vector<KeyArguments> keys;
+  for (const Flight* flight : batch) keys.push_back(flight->arguments);
+  const int64_t began_ns = NowNanos();
+  const int64_t left_ms = (batch.front()->deadline_ns - began_ns) / kNanosPerMilli;
+  loader.call_until_ns = began_ns + kPatience * rule.timeout_ms * kNanosPerMilli;
+  thread.GoOffline();
+  absl::Status status = loader.source->Load(
+      rule, keys, std::chrono::milliseconds(std::max<int64_t>(left_ms, 1)), result);
+  thread.GoOnline();
+  loader.call_until_ns = INT64_MAX;
+  state.figures.Add(RuleFigures::kBatches);
+  state.figures.Add(RuleFigures::kLoads, batch.size());
+  state.figures.RecordLoad(NowNanos() - began_ns);
+  NoteAnswer(status);
+  if (status.ok() && result->keys.size() != batch.size()) {
+    status = absl::InternalError("the batch query gives keys that were not asked for");
+  }
+  if (status.ok()) return true;
+  const std::string_view why(status.message().data(), status.message().size());
+  for (Flight* flight : batch) Fail(*flight, why);
+  return false;
+}
+
+void Origin::NoteAnswer(const absl::Status& status) {
+  const bool gone = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  if (!gone && breaker_.Succeeded()) {
+    Log(LogLevel::kNotice, "The origin answers again.");
+  }
+  if (status.ok()) return;
+  int failures_max = 0;
+  int64_t open_ns = 0;
+  {
+    std::lock_guard guard(mutex_);
+    last_error_ = std::string(status.message().data(), status.message().size());
+    failures_max = options_.breaker_failures;
+    open_ns = options_.breaker_open_ms * kNanosPerMilli;
+  }
+  if (gone && breaker_.Failed(NowNanos(), failures_max, open_ns)) {
+    Log(LogLevel::kWarning, "The origin does not answer, and is left alone for a while: %.*s",
+        static_cast<int>(status.message().size()), status.message().data());
+  }
+}
+
+void Origin::Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index) {
+  const Rule& rule = *flight.state->rule;
+  const UnixMillis now = store_.clock().WallMillis();
+  uint64_t value_bytes_max = rule.value_bytes_max;
+  size_t negative_max = 0;
+  {
+    std::lock_guard guard(mutex_);
+    if (value_bytes_max == 0) value_bytes_max = options_.value_bytes_max;
+    negative_max = std::max<size_t>(options_.negative_max / store_.shard_count(), 1);
+    if (options_.negative_max == 0) negative_max = 0;
+  }
+  const FillOrder order{.rule = rule,
+                        .db = flight.db,
+                        .key = flight.view(),
+                        .load = flight.load,
+                        .deadline = DeadlineOf(rule, now, deaf_, thread.random()),
+                        .absent_until = rule.negative_ttl_ms == 0 ? 0 : now + rule.negative_ttl_ms,
+                        .absent_max = negative_max,
+                        .value_bytes_max = value_bytes_max};
+  std::string why;
+  RuleFigures& figures = flight.state->figures;
+  switch (Fill(store_, thread, order, result, index, &why)) {
+    case FillOutcome::kFilled:
+      flight.end = Flight::End::kFilled;
+      return figures.Add(RuleFigures::kFilled);
+    case FillOutcome::kTooLarge:
+      figures.Add(RuleFigures::kTooLarge);
+      [[fallthrough]];
+    case FillOutcome::kAbsent:
+      flight.end = Flight::End::kAbsent;
+      return figures.Add(RuleFigures::kAbsent);
+    case FillOutcome::kDiscarded:
+      flight.end = Flight::End::kDiscarded;
+      return figures.Add(RuleFigures::kDiscarded);
+    case FillOutcome::kFailed:
+      return Fail(flight, why);
+  }
+}
+
+void Origin::Fail(Flight& flight, std::string_view why) {
+  flight.end = Flight::End::kFailed;
+  flight.error = why;
+  flight.state->figures.Add(RuleFigures::kErrors);
+}
+
+void Origin::EndFlights(const Batch& batch) {
+  for (Flight* flight : batch) {
+    if (flight->end != Flight::End::kFailed || flight->load == 0) continue;
+    // A mark that nobody needs any more; and what has changed in the database must not stay.
+    Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
+    shard.lock.Lock();
+    if (shard.marks.Owns(flight->db, flight->view(), flight->load)) {
+      shard.marks.Wipe(flight->db, flight->view());
+    }
+    shard.lock.Unlock();
+    if (flight->changed) Invalidate(*flight->state, flight->view(), true);
+  }
+  std::lock_guard guard(mutex_);
+  for (Flight* flight : batch) EndFlight(*flight);
+}
+
+// With mutex_ held.
+void Origin::EndFlight(Flight& flight) {
+  for (const Flight::Waiter& waiter : flight.waiters) {
+    Wait& wait = *waiter.wait;
+    std::erase(wait.flights_, &flight);
+    Wait::Result& result = wait.result_;
+    if (flight.end == Flight::End::kFilled) ++result.filled;
+    if (flight.end == Flight::End::kAbsent) ++result.absent;
+    if (flight.end == Flight::End::kFailed) {
+      ++result.failed;
+      const bool tell = flight.state->rule->on_error == OnError::kError && !waiter.over;
+      if (tell && result.error.empty()) result.error = "ORIGINERR " + flight.error;
+    }
+    if (flight.end != Flight::End::kFilled && flight.end != Flight::End::kDiscarded) {
+      result.settled = true;
+    }
+    if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
+  }
+  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded;
+  const std::shared_ptr<RuleState> state = flight.state;
+  const int db = flight.db;
+  const std::string key = flight.key;
+  flights_.erase({db, key});
+  under_way_.store(flights_.size(), std::memory_order_relaxed);
+  bool fresh = false;
+  if (again && !stopping_) {
+    if (Flight* next = FindFlight(db, key, *state, &fresh)) next->changed = true;
+  }
+}
+
+void Origin::WatchdogMain() {
+  pthread_setname_np(pthread_self(), "alai-origin-dog");
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    stop_.wait_for(lock, std::chrono::milliseconds(kWatchdogMillis));
+    const int64_t now_ns = NowNanos();
+    for (const std::unique_ptr<Loader>& loader : loaders_) {
+      int64_t until = loader->call_until_ns;
+      if (until > now_ns) continue;
+      // Once for each call.
+      if (loader->call_until_ns.compare_exchange_strong(until, INT64_MAX)) {
+        loader->source->Interrupt();
+      }
+    }
+  }
+}
+
+// With mutex_ held: asks the database what it thinks of each rule.
+void Origin::CheckRules() {
+  for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) {
+    calls_.push_back([this, state](Source& source) {
+      const absl::Status status =
+          source.Check(*state->rule, std::chrono::milliseconds(state->rule->timeout_ms));
+      NoteAnswer(status);
+      const std::string why(status.message().data(), status.message().size());
+      std::lock_guard guard(mutex_);
+      state->trouble = why;
+      if (!status.ok()) {
+        Log(LogLevel::kWarning, "Rule %s of the origin: %s", state->rule->name.c_str(),
+            why.c_str());
+      }
+    });
+  }
+  work_.notify_all();
+}
+
+}  // namespace alai::origin

@@ -1,0 +1,186 @@
+#include "storage/origin/postgres_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <new>
+#include <utility>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+#include "storage/origin/key_pattern.h"
+
+namespace alai::origin {
+namespace {
+
+constexpr size_t kParametersMax = KeyPattern::kCapturesMax + 1;
+
+// What the database has to say beside its results.
+class NoticeLog final : public pqxx::errorhandler {
+ public:
+  explicit NoticeLog(pqxx::connection& session) : pqxx::errorhandler(session) {}
+  bool operator()(const char message[]) noexcept override {
+    Log(LogLevel::kVerbose, "origin: %s", message);
+    return false;
+  }
+};
+
+// Classes of SQLSTATE: https://www.postgresql.org/docs/15/errcodes-appendix.html
+absl::StatusCode CodeOf(std::string_view state) {
+  if (state == "57014" || state == "55P03") return absl::StatusCode::kDeadlineExceeded;
+  if (state == "42501") return absl::StatusCode::kPermissionDenied;
+  const std::string_view group = state.substr(0, 2);
+  const bool shut_down = state.starts_with("57P");
+  if (group == "08" || group == "53" || shut_down) return absl::StatusCode::kUnavailable;
+  if (group == "22") return absl::StatusCode::kInvalidArgument;
+  if (group == "40") return absl::StatusCode::kAborted;
+  return absl::StatusCode::kFailedPrecondition;
+}
+
+// Within a handler only.
+absl::Status StatusOfException() {
+  try {
+    throw;
+  } catch (const pqxx::broken_connection& error) {
+    return absl::UnavailableError(OneLine(error.what()));
+  } catch (const pqxx::sql_error& error) {
+    return {CodeOf(error.sqlstate()), OneLine(error.what())};
+  } catch (const pqxx::failure& error) {
+    return absl::AbortedError(OneLine(error.what()));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& error) {
+    return absl::InternalError(OneLine(error.what()));
+  }
+}
+
+template <size_t... kIndexes>
+pqxx::result ExecuteWith(pqxx::nontransaction& transaction, const std::string& sql,
+                         const std::vector<std::string>& parameters,
+                         std::index_sequence<kIndexes...>) {
+  return transaction.exec_params(sql, parameters[kIndexes]...);
+}
+
+using Executor = pqxx::result (*)(pqxx::nontransaction&, const std::string&,
+                                  const std::vector<std::string>&);
+
+template <size_t... kCounts>
+constexpr std::array<Executor, sizeof...(kCounts)> Executors(std::index_sequence<kCounts...>) {
+  return {[](pqxx::nontransaction& transaction, const std::string& sql,
+             const std::vector<std::string>& parameters) {
+    return ExecuteWith(transaction, sql, parameters, std::make_index_sequence<kCounts>());
+  }...};
+}
+
+}  // namespace
+
+pqxx::result Execute(pqxx::nontransaction& transaction, const std::string& sql,
+                     const std::vector<std::string>& parameters) {
+  static constexpr auto kExecutors = Executors(std::make_index_sequence<kParametersMax + 1>());
+  ASSERT(parameters.size() <= kParametersMax);
+  return kExecutors[parameters.size()](transaction, sql, parameters);
+}
+
+std::string OneLine(std::string_view words) {
+  std::string line;
+  bool points = false;  // the line after "LINE 1: …" has the caret
+  while (!words.empty()) {
+    const size_t end = words.find('\n');
+    std::string_view part = words.substr(0, end);
+    words.remove_prefix(end == std::string_view::npos ? words.size() : end + 1);
+    const bool skipped = std::exchange(points, part.starts_with("LINE ")) || points ||
+                         part.starts_with("CONTEXT:") || part.starts_with("QUERY:");
+    if (part.starts_with("ERROR:  ")) part.remove_prefix(8);
+    if (skipped || part.empty()) continue;
+    if (!line.empty()) line += "; ";
+    for (const char c : part) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  }
+  return line;
+}
+
+absl::Status PostgresConnection::Open() {
+  Close();
+  std::string text;
+  if (absl::Status status = ConnectionString(address_, &text); !status.ok()) {
+    return absl::UnavailableError(status.message());
+  }
+  try {
+    notices_ = nullptr;
+    session_ = nullptr;
+    session_ = std::make_unique<pqxx::connection>(text);
+    notices_ = std::make_unique<NoticeLog>(*session_);
+  } catch (...) {
+    notices_ = nullptr;
+    session_ = nullptr;
+    return absl::UnavailableError(StatusOfException().message());
+  }
+  const std::lock_guard lock(mutex_);
+  descriptor_ = session_->sock();
+  return absl::OkStatus();
+}
+
+void PostgresConnection::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    descriptor_ = -1;
+  }
+  // The object stays: receivers of notifications may still hold to it.
+  if (session_ != nullptr) session_->disconnect();
+}
+
+void PostgresConnection::Shut() {
+  const std::lock_guard lock(mutex_);
+  if (descriptor_ >= 0) shutdown(descriptor_, SHUT_RDWR);
+}
+
+absl::Status PostgresConnection::Guard(absl::FunctionRef<absl::Status(pqxx::connection&)> body) {
+  // libpqxx would connect again by itself, with a descriptor that Shut() does not know.
+  if (!is_open()) return absl::UnavailableError("the connection is closed");
+  absl::Status status;
+  try {
+    status = body(*session_);
+  } catch (...) {
+    status = StatusOfException();
+  }
+  if (status.ok() || is_open()) return status;
+  return absl::UnavailableError(status.message());
+}
+
+absl::Status PostgresConnection::Run(Body body) {
+  return Guard([&](pqxx::connection& session) {
+    pqxx::nontransaction transaction(session);
+    return body(transaction);
+  });
+}
+
+absl::Status PostgresConnection::Begin(const std::string& begin) {
+  if (!is_open()) {
+    if (absl::Status status = Open(); !status.ok()) return status;
+  }
+  return Run([&](pqxx::nontransaction& transaction) {
+    transaction.exec(begin);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status PostgresConnection::Transact(Access access, std::chrono::milliseconds timeout,
+                                          Body body) {
+  std::string begin = access == Access::kReadOnly ? "BEGIN READ ONLY" : "BEGIN READ WRITE";
+  if (timeout.count() > 0) {
+    begin += "; SET LOCAL statement_timeout = " + std::to_string(timeout.count());
+  }
+  const bool was_open = is_open();
+  absl::Status status = Begin(begin);
+  if (!status.ok() && was_open && !is_open()) status = Begin(begin);
+  if (status.ok()) status = Run(body);
+  if (!is_open()) return status;
+  const bool commit = status.ok();
+  const absl::Status ended = Run([&](pqxx::nontransaction& transaction) {
+    transaction.exec(commit ? "COMMIT" : "ROLLBACK");
+    return absl::OkStatus();
+  });
+  if (!ended.ok()) Close();
+  return commit ? ended : status;
+}
+
+}  // namespace alai::origin

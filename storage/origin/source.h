@@ -1,0 +1,104 @@
+// The database behind the origin, as loader threads see it. PostgresSource is the real one; tests have
+// their own.
+//
+// Threads     A Source is made by SourceFactory for one loader thread and used by it alone; Interrupt() may
+//             be called by another to end a call that takes too long.
+// Invariants  No exception leaves a Source: what goes wrong is a Status with the database's own words.
+//               kUnavailable       there is no connection, or it broke: counts for the circuit breaker
+//               kDeadlineExceeded  it took too long: counts for it
+//               others             the statement failed; the connection is good
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/origin/rule.h"
+
+namespace alai::origin {
+
+// What the database has for one key.
+struct Loaded {
+  // Of a string one row with one cell, of a hash one with a cell for each column, of a list or set a row
+  // with one cell for each element, of a sorted set rows of member and score. No rows: there is no such
+  // key. A cell without a value is NULL. Bytes of bytea are decoded.
+  using Cell = std::optional<std::string>;
+  std::vector<std::vector<Cell>> rows;
+  bool too_large = false;  // beyond the rule's value_bytes_max; `rows` are empty
+};
+
+struct LoadResult {
+  std::vector<std::string> columns;  // names, for hashes
+  std::vector<Loaded> keys;          // as many as were asked for, in their order
+};
+
+// What a key's captures are, owned.
+using KeyArguments = std::vector<std::string>;
+
+// One write that a rule passes on.
+struct WriteRequest {
+  KeyArguments arguments;
+  std::optional<std::string> value;  // nothing: the key is deleted
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Looks a rule's statements over: they can be prepared, and give as many columns, of such types, as the
+  // rule's type needs.
+  virtual absl::Status Check(const Rule& rule, std::chrono::milliseconds timeout) = 0;
+  // One query for all of them.
+  virtual absl::Status Load(const Rule& rule, std::span<const KeyArguments> keys,
+                            std::chrono::milliseconds timeout, LoadResult* result) = 0;
+  // Runs the rule's upsert or delete statement for each request, all or none.
+  virtual absl::Status Write(const Rule& rule, std::span<const WriteRequest> requests,
+                             std::chrono::milliseconds timeout) = 0;
+  // The captures that a query gives, a row each, a column for each capture of the rule: ORIGIN WARM.
+  // `visit` says whether to go on.
+  virtual absl::Status ListKeys(const Rule& rule, std::string_view query, uint64_t limit,
+                                const std::function<bool(KeyArguments)>& visit) = 0;
+  // Runs statements that create something: ORIGIN INSTALL.
+  virtual absl::Status Execute(std::string_view statements, std::chrono::milliseconds timeout) = 0;
+  // Whether the database answers.
+  virtual absl::Status Ping(std::chrono::milliseconds timeout) = 0;
+  // Any thread: the present call, and none after it, ends soon with kUnavailable.
+  virtual void Interrupt() = 0;
+};
+
+// What changed in the database, as the listening connection hears of it.
+class ChangeSink {
+ public:
+  virtual ~ChangeSink() = default;
+  // A row with this key was inserted, updated or deleted. `committed_to_heard_ms`: how long ago by the
+  // database's clock; negative when the notification does not say.
+  virtual void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms) = 0;
+  // Every key of the rule may have changed: TRUNCATE.
+  virtual void OnAllChanged(std::string_view rule) = 0;
+  // Changes may have been missed from now on, until OnListening().
+  virtual void OnDeaf(std::string_view why) = 0;
+  // Changes are heard from now on.
+  virtual void OnListening() = 0;
+};
+
+// Listens until it is destroyed, with a thread and a connection of its own, connecting again as often as
+// that takes.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+};
+
+class SourceFactory {
+ public:
+  virtual ~SourceFactory() = default;
+  virtual std::unique_ptr<Source> Make() = 0;
+  virtual std::unique_ptr<Listener> Listen(ChangeSink& sink) = 0;
+};
+
+}  // namespace alai::origin

@@ -1,0 +1,196 @@
+// ORIGIN, INFO origin, and writes that are passed on.
+#include <string>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/server/origin_fixture.h"
+
+namespace alai {
+namespace {
+
+const std::string kNil = "$-1\r\n";
+const std::string kOk = "+OK\r\n";
+
+std::vector<std::string> Rule(const std::string& name, std::vector<std::string> options = {}) {
+  std::vector<std::string> words = {name, name + ":{id:text}"};
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"query", "SELECT v FROM t WHERE id = $1"});
+  return words;
+}
+
+std::vector<std::string> Through(const std::string& name, std::vector<std::string> options = {}) {
+  options.insert(options.end(), {"write", "through", "upsert", "INSERT INTO t VALUES ($1, $2)",
+                                 "delete", "DELETE FROM t WHERE id = $1"});
+  return Rule(name, options);
+}
+
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("ORIGIN SET, GET, LIST and DEL", "[origin]") {
+  OriginFixture server;
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*0\r\n");
+  server.Expect(client,
+                Request({"ORIGIN", "SET", "m", "m:{id:text}", "ttl", "60", "query",
+                         "SELECT v FROM t WHERE id = $1"}),
+                kOk);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*1\r\n" + Bulk("m"));
+  const std::string shown = client.Ask(Request({"ORIGIN", "GET", "m"}));
+  CHECK(Contains(shown, Bulk("ttl") + Bulk("60")));
+  CHECK(Contains(shown, Bulk("pattern") + Bulk("m:{id:text}")));
+  CHECK(client.Ask(Request({"ORIGIN", "GET", "x"})) == kNil);
+  CHECK(client.Ask(Request({"ORIGIN", "SET", "m", "m:{id:text}", "ttl", "x", "query", "SELECT 1"}))
+            .starts_with("-ERR origin-rule option 'ttl'"));
+  CHECK(client.Ask(Request({"ORIGIN", "DEL", "m"})) == ":1\r\n");
+  CHECK(client.Ask(Request({"ORIGIN", "DEL", "m"})) == ":0\r\n");
+  CHECK(client.Ask(Request({"GET", "m:2"})) == kNil);
+}
+
+TEST_CASE("A rule that the database refuses is not set", "[origin]") {
+  OriginFixture server;
+  server.database.SetStatus(absl::InvalidArgumentError("syntax error\nLINE 1: SELEC"));
+  const auto client = server.Connect();
+  const auto set = Request({"ORIGIN", "SET", "m", "m:{id:text}", "query", "SELECT v WHERE $1"});
+  server.Expect(client, set, "-ERR syntax error LINE 1: SELEC\r\n");
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*0\r\n");
+  server.database.SetStatus(absl::UnavailableError("connection refused"));
+  server.Expect(client, set, kOk);
+}
+
+TEST_CASE("ORIGIN LOAD and RELOAD", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  const auto counts = [](int loaded, int absent, int failed) {
+    return "*6\r\n" + Bulk("loaded") + ":" + std::to_string(loaded) + "\r\n" + Bulk("absent") +
+           ":" + std::to_string(absent) + "\r\n" + Bulk("failed") + ":" + std::to_string(failed) +
+           "\r\n";
+  };
+  server.Expect(client, Request({"ORIGIN", "LOAD", "m:1", "m:2"}), counts(1, 1, 0));
+  server.Expect(client, Request({"ORIGIN", "LOAD", "m:1"}), counts(0, 0, 0));
+  const int queries = server.database.queries();
+  server.database.Put("1", "uno");
+  server.Expect(client, Request({"ORIGIN", "RELOAD", "m:1"}), counts(1, 0, 0));
+  CHECK(server.database.queries() == queries + 1);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("uno"));
+  CHECK(client.Ask(Request({"ORIGIN", "LOAD", "other"})).starts_with("-ERR no rule"));
+}
+
+TEST_CASE("ORIGIN PAUSE and RESUME", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  CHECK(client.Ask(Request({"ORIGIN", "PAUSE"})) == kOk);
+  CHECK(client.Ask(Request({"GET", "m:1"})) == kNil);
+  CHECK(client.Ask(Request({"ORIGIN", "RESUME"})) == kOk);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+}
+
+TEST_CASE("ORIGIN WARM loads what a query names, and INFO shows it", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  for (int i = 0; i < 100; ++i) server.database.Put(std::to_string(i), "value");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"GET", "m:7"}), Bulk("value"));
+  CHECK(
+      client.Ask(Request({"ORIGIN", "WARM", "x", "SELECT id FROM t"})).starts_with("-ERR no such"));
+  CHECK(client.Ask(Request({"ORIGIN", "WARM", "m", "SELECT id FROM t"})) == kOk);
+  server.RunUntil([&] {
+    return !server.origin().warming().progress().running && server.origin().keys_under_way() == 0;
+  });
+  CHECK(client.Ask(Request({"DBSIZE"})) == ":100\r\n");
+  const std::string info = client.Ask(Request({"INFO", "origin"}));
+  CHECK(Contains(info, "origin_warming_listed:100\r\n"));
+  CHECK(Contains(info, "origin_warming_asked:99\r\n"));
+  CHECK(Contains(info, "origin_warming_present:1\r\n"));
+  CHECK(Contains(info, "rule_m:hits=0,misses=1,"));
+  CHECK(client.Ask(Request({"ORIGIN", "CANCEL"})) == ":0\r\n");
+  CHECK(client.Ask(Request({"ORIGIN", "WARM", "m", "SELECT id FROM t", "LIMIT", "5"})) == kOk);
+  server.RunUntil([&] { return !server.origin().warming().progress().running; });
+  CHECK(server.origin().warming().progress().listed == 5);
+}
+
+TEST_CASE("A server without an origin shows none", "[origin]") {
+  LocalFixture server;
+  const auto client = server.Connect();
+  CHECK(!Contains(client.Ask(Request({"INFO", "everything"})), "# Origin"));
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*0\r\n");
+  CHECK(client.Ask(Request({"ORIGIN", "LOAD", "k"})).starts_with("-ERR there is no origin"));
+}
+
+TEST_CASE("ORIGIN TRIGGER and INSTALL", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  const auto client = server.Connect();
+  CHECK(Contains(client.Ask(Request({"ORIGIN", "TRIGGER", "m"})), "CREATE"));
+  server.Expect(client, Request({"ORIGIN", "INSTALL", "m"}), kOk);
+  server.database.SetStatus(absl::PermissionDeniedError("must be owner of table t"));
+  server.Expect(client, Request({"ORIGIN", "INSTALL", "m"}), "-ERR must be owner of table t\r\n");
+}
+
+TEST_CASE("Writes of a rule that passes them on go to the database first", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m"));
+  server.AddRule(Through("h", {"type", "hash"}));
+  const auto client = server.Connect();
+  server.Expect(client, Request({"SET", "m:1", "one", "EX", "10"}), kOk);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  server.Expect(client, Request({"MSET", "m:2", "two", "m:3", "three"}), kOk);
+  server.Expect(client, Request({"HSET", "h:1", "a", "x\"y", "b", "2"}), ":2\r\n");
+  server.Expect(client, Request({"DEL", "m:1", "m:2"}), ":2\r\n");
+  server.Expect(client, Request({"GETDEL", "m:3"}), Bulk("three"));
+  server.Expect(client, Request({"SET", "other", "1"}), kOk);
+  CHECK(server.database.writes() == std::vector<std::string>{"1=one", "2=two", "3=three",
+                                                             "1={\"a\":\"x\\\"y\",\"b\":\"2\"}",
+                                                             "-1", "-2", "-3"});
+  CHECK(server.database.queries() == 0);
+}
+
+TEST_CASE("A write that the database refuses is not done", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m"));
+  const auto client = server.Connect();
+  server.Expect(client, Request({"SET", "m:1", "one"}), kOk);
+  server.database.SetStatus(absl::InvalidArgumentError("violates check constraint"));
+  server.Expect(client, Request({"SET", "m:1", "bad"}), "-ORIGINERR violates check constraint\r\n");
+  server.Expect(client, Request({"DEL", "m:1"}), "-ORIGINERR violates check constraint\r\n");
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+}
+
+TEST_CASE("What cannot be passed on is refused", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m"));
+  server.AddRule(Through("n"));
+  const auto client = server.Connect();
+  for (const std::string& request :
+       {Request({"APPEND", "m:1", "x"}), Request({"INCR", "m:1"}),
+        Request({"SET", "m:1", "x", "NX"}), Request({"HSET", "m:1", "a", "b"}),
+        Request({"MSET", "m:1", "a", "n:1", "b"}), Request({"MSET", "m:1", "a", "x", "b"}),
+        Request({"RENAME", "x", "m:1"}), Request({"RPUSH", "m:1", "x"})}) {
+    INFO(request);
+    CHECK(client.Ask(request).starts_with("-ORIGINERR"));
+  }
+  CHECK(server.database.writes().empty());
+  CHECK(client.Ask(Request({"EXPIRE", "m:1", "10"})) == ":0\r\n");
+  CHECK(client.Ask(Request({"APPEND", "x", "x"})) == ":1\r\n");
+}
+
+TEST_CASE("Writes in a pipeline keep their order while one is passed on", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m"));
+  const auto client = server.Connect();
+  server.Expect(client,
+                Request({"SET", "m:1", "a"}) + Request({"GET", "m:1"}) +
+                    Request({"SET", "m:1", "b"}) + Request({"GET", "m:1"}),
+                kOk + Bulk("a") + kOk + Bulk("b"));
+}
+
+}  // namespace alai

@@ -1,0 +1,182 @@
+// A database of a test: a map from keys' captures to rows, which can be made slow or taken away.
+//
+// Threads     Any.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "storage/origin/source.h"
+
+namespace alai::origin {
+
+class FakeDatabase {
+ public:
+  using Rows = std::vector<std::vector<Loaded::Cell>>;
+
+  void Put(const std::string& name, Rows rows) {
+    std::lock_guard guard(mutex_);
+    rows_[name] = std::move(rows);
+  }
+  void Put(const std::string& name, const std::string& value) { Put(name, Rows{{value}}); }
+  void Erase(const std::string& name) {
+    std::lock_guard guard(mutex_);
+    rows_.erase(name);
+  }
+  void SetColumns(std::vector<std::string> columns) {
+    std::lock_guard guard(mutex_);
+    columns_ = std::move(columns);
+  }
+  // From now on every call ends with this.
+  void SetStatus(absl::Status status) {
+    std::lock_guard guard(mutex_);
+    status_ = std::move(status);
+  }
+  // Loads read their rows and then wait, until Release().
+  void Hold() {
+    std::lock_guard guard(mutex_);
+    held_ = true;
+  }
+  void Release() {
+    std::lock_guard guard(mutex_);
+    held_ = false;
+    released_.notify_all();
+  }
+  // Between the reading of the rows and the end of a load.
+  void set_pause(std::chrono::microseconds pause) { pause_us_ = pause.count(); }
+
+  int queries() const { return queries_; }
+  int keys_asked() const { return keys_; }
+  int interrupts() const { return interrupts_; }
+  // Loads that are held.
+  int waiting() const { return waiting_; }
+  ChangeSink* sink() const { return sink_; }
+  std::vector<std::string> writes() {
+    std::lock_guard guard(mutex_);
+    return writes_;
+  }
+
+  absl::Status Load(std::span<const KeyArguments> keys, LoadResult* result) {
+    std::unique_lock lock(mutex_);
+    ++queries_;
+    keys_ += static_cast<int>(keys.size());
+    result->columns = columns_;
+    for (const KeyArguments& key : keys) {
+      const auto at = rows_.find(Join(key));
+      Loaded& loaded = result->keys.emplace_back();
+      if (at != rows_.end()) loaded.rows = at->second;
+    }
+    const int interrupts = interrupts_;
+    ++waiting_;
+    released_.wait(lock, [&] { return !held_ || interrupts_ != interrupts; });
+    --waiting_;
+    if (interrupts_ != interrupts) return absl::UnavailableError("interrupted");
+    const absl::Status status = status_;
+    lock.unlock();
+    if (pause_us_ != 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
+    return status;
+  }
+  absl::Status Write(std::span<const WriteRequest> requests) {
+    std::lock_guard guard(mutex_);
+    if (!status_.ok()) return status_;
+    for (const WriteRequest& request : requests) {
+      const std::string name = Join(request.arguments);
+      writes_.push_back(request.value.has_value() ? name + "=" + *request.value : "-" + name);
+      if (request.value.has_value()) rows_[name] = {{*request.value}};
+      if (!request.value.has_value()) rows_.erase(name);
+    }
+    return absl::OkStatus();
+  }
+  absl::Status status() {
+    std::lock_guard guard(mutex_);
+    return status_;
+  }
+  void Interrupt() {
+    std::lock_guard guard(mutex_);
+    ++interrupts_;
+    released_.notify_all();
+  }
+  // The names of rows, as ListKeys() gives them.
+  std::vector<KeyArguments> Names() {
+    std::lock_guard guard(mutex_);
+    std::vector<KeyArguments> names;
+    for (const auto& [name, rows] : rows_) names.push_back({name});
+    return names;
+  }
+  std::atomic<ChangeSink*> sink_{nullptr};
+
+  static std::string Join(const KeyArguments& key) {
+    std::string name;
+    for (const std::string& part : key) name += (name.empty() ? "" : ":") + part;
+    return name;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable released_;
+  std::map<std::string, Rows> rows_;
+  std::vector<std::string> columns_;
+  std::vector<std::string> writes_;
+  absl::Status status_;
+  bool held_ = false;
+  std::atomic<int64_t> pause_us_{0};
+  std::atomic<int> queries_{0};
+  std::atomic<int> keys_{0};
+  std::atomic<int> interrupts_{0};
+  std::atomic<int> waiting_{0};
+};
+
+class FakeSource final : public Source {
+ public:
+  explicit FakeSource(FakeDatabase& database) : database_(database) {}
+
+  absl::Status Check(const Rule&, std::chrono::milliseconds) override { return database_.status(); }
+  absl::Status Load(const Rule&, std::span<const KeyArguments> keys, std::chrono::milliseconds,
+                    LoadResult* result) override {
+    return database_.Load(keys, result);
+  }
+  absl::Status Write(const Rule&, std::span<const WriteRequest> requests,
+                     std::chrono::milliseconds) override {
+    return database_.Write(requests);
+  }
+  absl::Status ListKeys(const Rule&, std::string_view, uint64_t limit,
+                        const std::function<bool(KeyArguments)>& visit) override {
+    if (!database_.status().ok()) return database_.status();
+    uint64_t count = 0;
+    for (KeyArguments& name : database_.Names()) {
+      if (count++ == limit || !visit(std::move(name))) break;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Execute(std::string_view, std::chrono::milliseconds) override {
+    return database_.status();
+  }
+  absl::Status Ping(std::chrono::milliseconds) override { return database_.status(); }
+  void Interrupt() override { database_.Interrupt(); }
+
+ private:
+  FakeDatabase& database_;
+};
+
+class FakeFactory final : public SourceFactory {
+ public:
+  explicit FakeFactory(FakeDatabase& database) : database_(database) {}
+
+  std::unique_ptr<Source> Make() override { return std::make_unique<FakeSource>(database_); }
+  std::unique_ptr<Listener> Listen(ChangeSink& sink) override {
+    database_.sink_ = &sink;
+    return std::make_unique<Listener>();
+  }
+
+ private:
+  FakeDatabase& database_;
+};
+
+}  // namespace alai::origin

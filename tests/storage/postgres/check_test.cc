@@ -1,0 +1,139 @@
+// Checks of rules, writes, lists of keys and statements on a real PostgreSQL.
+
+#include <string>
+
+#include "tests/storage/postgres/fixture.h"
+
+namespace alai::origin {
+namespace {
+
+std::string Check(const Rule& rule) {
+  PostgresSource source(Local());
+  return std::string(source.Check(rule, kTimeout).message());
+}
+
+struct Table : EmptySchema {
+  Table() {
+    Sql("CREATE TABLE m (id integer PRIMARY KEY, v text NOT NULL);"
+        "INSERT INTO m SELECT i, 'v' || i FROM generate_series(1, 10) i");
+  }
+};
+
+Rule OfType(Type type, std::string query) { return MakeRule("m:{id:int}", type, std::move(query)); }
+
+TEST_CASE_METHOD(Table, "A rule whose statements fit its type passes") {
+  CHECK(Check(OfType(Type::kString, "SELECT v FROM m WHERE id = $1")) == "");
+  CHECK(Check(OfType(Type::kHash, "SELECT * FROM m WHERE id = $1")) == "");
+  CHECK(Check(OfType(Type::kList, "SELECT v FROM m WHERE id < $1 -- all below")) == "");
+  CHECK(Check(OfType(Type::kSortedSet, "SELECT v, id FROM m WHERE id < $1")) == "");
+}
+
+TEST_CASE_METHOD(Table,
+                 "What a rule's statements lack is told in the database's words or in ours") {
+  CHECK(Check(OfType(Type::kString, "SELECT v FROM n WHERE id = $1")) ==
+        "relation \"n\" does not exist");
+  CHECK(Check(OfType(Type::kString, "SELECT w FROM m WHERE id = $1")) ==
+        "column \"w\" does not exist");
+  CHECK(Check(OfType(Type::kString, "SELEC v")) == "syntax error at or near \"SELEC\"");
+  CHECK(Check(OfType(Type::kString, "SELECT v FROM m WHERE id = $1::uuid")) ==
+        "cannot cast type integer to uuid");
+  CHECK(Check(OfType(Type::kSet, "SELECT v, id FROM m WHERE id = $1")) ==
+        "a set takes 1 column; the query gives 2");
+  CHECK(Check(OfType(Type::kSortedSet, "SELECT v FROM m WHERE id = $1")) ==
+        "a zset takes 2 columns, member and score; the query gives 1");
+  CHECK(Check(OfType(Type::kSortedSet, "SELECT id, v FROM m WHERE id = $1")) ==
+        "the second column of a zset is its score, a number");
+  CHECK(Check(OfType(Type::kHash, "SELECT v, v FROM m WHERE id = $1")) ==
+        "a hash needs columns of different names, two are \"v\"");
+  CHECK(Check(OfType(Type::kString, "SELECT row(id, v) FROM m WHERE id = $1")) ==
+        "the query's column \"row\" has no single value");
+  CHECK(Check(OfType(Type::kString, "SELECT v FROM m WHERE id = $1; DROP TABLE m"))
+            .starts_with("cannot insert multiple commands"));
+  CHECK(Sql("SELECT count(*) FROM m") == "10");
+}
+
+TEST_CASE_METHOD(Table, "A batch query that was given has to say which key a row is of") {
+  Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  rule.batch_query_given = true;
+  rule.batch_query = "SELECT id, v FROM m WHERE id = ANY($1)";
+  CHECK(Check(rule) == "");
+  rule.batch_query = "SELECT v FROM m WHERE id = ANY($1)";
+  CHECK(Check(rule) ==
+        "the batch query gives 1 columns, of which the first 1 say which key a row is of");
+  rule.type = Type::kList;
+  rule.batch_query = "SELECT id, id, v FROM m WHERE id = ANY($1)";
+  CHECK(Check(rule) == "a list takes 1 column; the query gives 2");
+}
+
+TEST_CASE_METHOD(Table, "Statements that write are checked, too") {
+  Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  rule.upsert = "INSERT INTO m VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = $2";
+  rule.erase = "DELETE FROM m WHERE id = $1";
+  CHECK(Check(rule) == "");
+  rule.erase = "DELETE FROM n WHERE id = $1";
+  CHECK(Check(rule) == "relation \"n\" does not exist");
+  CHECK(Sql("SELECT count(*) FROM m") == "10");
+}
+
+TEST_CASE_METHOD(Table, "Writes reach the database all or none") {
+  PostgresSource source(Local());
+  Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  rule.upsert = "INSERT INTO m VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = $2";
+  rule.erase = "DELETE FROM m WHERE id = $1";
+  const std::vector<WriteRequest> good = {{{"1"}, "it's"}, {{"11"}, ""}, {{"2"}, std::nullopt}};
+  CHECK(source.Write(rule, good, kTimeout).ok());
+  CHECK(Sql("SELECT string_agg(id || '=' || v, ' ' ORDER BY id) FROM m WHERE id IN (1, 2, 11)") ==
+        "1=it's 11=");
+  Sql("ALTER TABLE m ADD CHECK (v <> 'bad')");
+  const std::vector<WriteRequest> bad = {{{"3"}, "x"}, {{"4"}, "bad"}};
+  const absl::Status status = source.Write(rule, bad, kTimeout);
+  CHECK(std::string(status.message())
+            .starts_with("new row for relation \"m\" violates check constraint"));
+  CHECK(Sql("SELECT v FROM m WHERE id = 3") == "v3");
+  const std::vector<WriteRequest> no_text = {{{"3"}, std::string("a\0b", 3)}};
+  CHECK(source.Write(rule, no_text, kTimeout).code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Table, "Keys are listed up to a limit, or until enough have come") {
+  PostgresSource source(Local());
+  Sql("INSERT INTO m SELECT i, '' FROM generate_series(11, 2500) i");
+  const Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  std::vector<std::string> ids;
+  const auto visit = [&](KeyArguments key) {
+    ids.push_back(key[0]);
+    return ids.size() != 2200;
+  };
+  REQUIRE(source.ListKeys(rule, "SELECT id FROM m ORDER BY id", 1500, visit).ok());
+  CHECK(ids.size() == 1500);
+  CHECK(ids.back() == "1500");
+  ids.clear();
+  REQUIRE(source.ListKeys(rule, "SELECT id FROM m", 1'000'000, visit).ok());
+  CHECK(ids.size() == 2200);
+  ids.clear();
+  REQUIRE(source.ListKeys(rule, "SELECT NULLIF(id, 2) FROM m WHERE id < 4", 10, visit).ok());
+  CHECK(ids == std::vector<std::string>{"1", "3"});
+  CHECK(source.ListKeys(rule, "SELECT id, v FROM m", 10, visit).message() ==
+        "the query gives 2 columns, keys of the rule have 1 captures");
+  CHECK_FALSE(source.ListKeys(rule, "SELECT 1; DROP TABLE m", 10, visit).ok());
+  CHECK_FALSE(source.ListKeys(rule, "DELETE FROM m", 10, visit).ok());
+  CHECK(Sql("SELECT count(*) FROM m") == "2500");
+}
+
+TEST_CASE_METHOD(Table, "Statements are executed all or none, and leave no setting behind") {
+  PostgresSource source(Local());
+  CHECK(source.Execute("CREATE TABLE a (x int); CREATE TABLE b (x int)", kTimeout).ok());
+  const absl::Status status =
+      source.Execute("CREATE TABLE c (x int); CREATE TABLE a (x int)", kTimeout);
+  CHECK(status.message() == "relation \"a\" already exists");
+  CHECK(Sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'app'") == "3");
+  std::string left;
+  const Rule rule = MakeRule("t:{t:text}", Type::kString, "SELECT $1");
+  REQUIRE(source
+              .ListKeys(rule, "SELECT current_setting('statement_timeout')", 1,
+                        [&](KeyArguments key) { return left = key[0], true; })
+              .ok());
+  CHECK(left == "0");
+}
+
+}  // namespace
+}  // namespace alai::origin
