@@ -1,3 +1,4 @@
+// Marks on keys, what wipes them, and what lookups note for an origin.
 #include "engine/key_marks.h"
 
 #include <map>
