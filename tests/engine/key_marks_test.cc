@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/base/random.h"
 #include "engine/miss_source.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
