@@ -19,6 +19,7 @@ function(install_text file)
 endfunction()
 
 install(TARGETS alai-server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+install(TARGETS alai-postgres LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/alai COMPONENT server)
 install_text(server/man/alai-server.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
              RENAME alai-server.1)
 install_text(server/systemd/alai-server.service DESTINATION lib/systemd/system
