@@ -33,6 +33,21 @@ TEST_CASE("Who waits has its member before the reply that made it ready") {
   CHECK(Blocked(fixture) == 0);
 }
 
+// The shard of the destination is not locked by who pushes.
+TEST_CASE("Who waits to move an element has it before the reply of who pushed it") {
+  LocalFixture fixture(2);
+  const Store& store = fixture.local().server().store();
+  const uint32_t shard = store.ShardIndex(Hash("from"));
+  std::string to = "to";
+  while (store.ShardIndex(Hash(to)) == shard) to += '!';
+  const auto waiter = fixture.Connect(1);
+  const auto other = fixture.Connect(0);
+  CHECK(waiter.Ask(Request({"BLMOVE", "from", to, "LEFT", "RIGHT", "0"})).empty());
+  CHECK(other.Ask(Request({"RPUSH", "from", "x"}) + "DEL from\r\n") == ":1\r\n:0\r\n");
+  CHECK(waiter.Receive() == "$1\r\nx\r\n");
+  CHECK(other.Ask(Request({"LRANGE", to, "0", "-1"})) == "*1\r\n$1\r\nx\r\n");
+}
+
 TEST_CASE("Waiters of several workers are served in the order in which they came") {
   LocalFixture fixture(3);
   const auto first = fixture.Connect(2);
