@@ -38,7 +38,8 @@ def handover(v: Values, connection: int) -> Handover:
     waiter = kind.wait(v)
     # A group's key that goes or changes its type ends the wait with the words of Redis 7.2.
     only_gives = waiter[0] == b"XREADGROUP"
-    meanwhile = [_step(v, kind, only_gives) for _ in range(v.random.randint(0, 4))]
+    steps = [_step(v, kind, only_gives) for _ in range(v.random.randint(0, 4))]
+    meanwhile = [request for step in steps for request in step]
     after = [kind.read(key) for key in ALL_KEYS] + [[b"DEL", *ALL_KEYS]]
     return Handover(
         connection,
@@ -53,19 +54,21 @@ def _keys(v: Values) -> list[bytes]:
     return [v.choice(KEYS) for _ in range(v.random.randint(1, 3))]
 
 
-def _step(v: Values, kind: type[_Kind], only_gives: bool) -> Request:
-    """Something that makes a key ready, or does not, or takes it away."""
+def _step(v: Values, kind: type[_Kind], only_gives: bool) -> list[Request]:
+    """Something that makes a key ready, or does not, or takes it away. A key that SORT overwrites is ready for
+    nobody on stock, so it is gone before."""
     if only_gives or v.chance() < 0.55:
-        return kind.give(v, v.choice([*KEYS, SOURCE]))
+        return [kind.give(v, v.choice([*KEYS, SOURCE]))]
+    key = v.choice(KEYS)
     return v.choice(
         (
-            [b"RENAME", SOURCE, v.choice(KEYS)],
-            [b"COPY", SOURCE, v.choice(KEYS)],
-            [b"COPY", SOURCE, v.choice(KEYS), b"REPLACE"],
-            [b"SET", v.choice(KEYS), b"v"],
-            [b"DEL", v.choice(ALL_KEYS)],
-            [b"SORT", SOURCE, b"ALPHA", b"STORE", v.choice(KEYS)],
-            v.choice((_List, _SortedSet, _Stream)).give(v, v.choice(KEYS)),
+            [[b"RENAME", SOURCE, key]],
+            [[b"COPY", SOURCE, key]],
+            [[b"COPY", SOURCE, key, b"REPLACE"]],
+            [[b"SET", key, b"v"]],
+            [[b"DEL", v.choice(ALL_KEYS)]],
+            [[b"DEL", key], [b"SORT", SOURCE, b"ALPHA", b"STORE", key]],
+            [v.choice((_List, _SortedSet, _Stream)).give(v, key)],
         )
     )
 

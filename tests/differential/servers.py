@@ -107,8 +107,8 @@ class Side:
         self.inspector.send(b"".join(encode(request) for request in requests))
         return [self.inspector.read() for _ in requests]
 
-    def info(self) -> dict[str, str]:
-        text = self.ask([[b"INFO", b"everything"]])[0].decode()
+    def info(self, section: bytes = b"everything") -> dict[str, str]:
+        text = self.ask([[b"INFO", section]])[0].decode()
         return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
 
     def hand_over(self, item: Handover) -> list[bytes]:
@@ -118,7 +118,7 @@ class Side:
         before = _answers(other, item.before)
         waiter.send(_batch([(b"SELECT", b"0"), item.waiter]))
         deadline = time.monotonic() + REPLY_TIMEOUT_S
-        while not waiter.readable() and self.info()["blocked_clients"] == "0":
+        while not waiter.readable() and self.info(b"clients")["blocked_clients"] == "0":
             if time.monotonic() > deadline:
                 raise TimeoutError("neither an answer nor a client that waits")
         meanwhile = _answers(other, item.meanwhile)
@@ -130,7 +130,7 @@ class Side:
         return [before, waited, meanwhile, repr(ended).encode(), after]
 
     def _changes(self) -> int:
-        return int(self.info()["rdb_changes_since_last_save"])
+        return int(self.info(b"persistence")["rdb_changes_since_last_save"])
 
     def state(self) -> dict[tuple[int, bytes], dict[str, Any]]:
         """Every key of every database with all that can be seen of it."""
