@@ -61,7 +61,7 @@ enum class Count : uint8_t {
   kReplyBufferExpands,
   kLeftToFree,  // keys flushed for the background thread to free
 };
-constexpr size_t kCounts = static_cast<size_t>(Count::kLeftToFree) + 1;
+constexpr size_t kWorkerCounts = static_cast<size_t>(Count::kLeftToFree) + 1;
 
 // One command on one worker.
 struct CommandCounters {
@@ -136,7 +136,7 @@ class alignas(64) WorkerStats {
 
   const std::atomic<uint32_t>& era_;
   std::atomic<uint32_t> own_era_;
-  std::array<Counter, kCounts> counts_;
+  std::array<Counter, kWorkerCounts> counts_;
   const size_t command_count_;
   const std::unique_ptr<CommandCounters[]> commands_;
 
