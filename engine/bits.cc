@@ -156,27 +156,6 @@ uint64_t LowBits(int width) { return UINT64_MAX >> (64 - width); }
 
 }  // namespace
 
-// Four sums, so that no addition waits for the one before it.
-uint64_t Count(std::string_view bytes) {
-  uint64_t sums[4] = {};
-  const char* next = bytes.data();
-  const char* const end = next + bytes.size();
-  const auto ones = [](const char* at) {
-    return static_cast<uint64_t>(std::popcount(LoadWord(at)));
-  };
-  for (; end - next >= 64; next += 64) {
-    sums[0] += ones(next) + ones(next + 32);
-    sums[1] += ones(next + 8) + ones(next + 40);
-    sums[2] += ones(next + 16) + ones(next + 48);
-    sums[3] += ones(next + 24) + ones(next + 56);
-  }
-  for (; end - next >= 8; next += 8) sums[0] += ones(next);
-  for (; next != end; ++next) {
-    sums[0] += static_cast<uint64_t>(std::popcount(static_cast<uint8_t>(*next)));
-  }
-  return sums[0] + sums[1] + sums[2] + sums[3];
-}
-
 uint64_t CountBetween(std::string_view bytes, uint64_t first, uint64_t last) {
   DASSERT(first <= last && last / 8 < bytes.size());
   const std::string_view part = bytes.substr(first / 8, last / 8 - first / 8 + 1);

@@ -37,9 +37,9 @@ Record* Db::Find(KeyView key, Lookup lookup) {
   if (record != nullptr && store_.Expired(*record, now_)) {
     MeetExpired(shard, *table, key);
     record = nullptr;
-  } else if (record != nullptr && record->read_under_lock() && access_ == Access::kOptimistic) {
+  } else if (record != nullptr && record->read_under_lock()) {
     tally_.needs_lock = true;
-    return nullptr;
+    if (access_ == Access::kOptimistic) return nullptr;
   }
   if (tally_.read_through) [[unlikely]]
     record = AskOrigin(key, record);

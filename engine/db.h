@@ -45,7 +45,7 @@ struct Tally {
   uint32_t hits = 0;
   uint32_t misses = 0;
   uint32_t changes = 0;     // for rdb_changes_since_last_save
-  bool needs_lock = false;  // an optimistic lookup met a record to be read under its shard's lock
+  bool needs_lock = false;  // a lookup met a record to be read under its shard's lock
   bool saw_expired =
       false;  // an optimistic lookup met an expired record; see StoreThread::expired_seen
   bool no_touch = false;  // lookups leave access clocks alone (CLIENT NO-TOUCH); set by the caller

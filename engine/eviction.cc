@@ -103,10 +103,12 @@ bool Eviction::TooMuchWaits(int64_t excess) const {
   return excess + static_cast<int64_t>(limit.waiting_bytes()) > bound;
 }
 
-EvictionSlice Eviction::MakeRoom(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
+EvictionSlice Eviction::MakeRoom(StoreThread& thread, UnixMillis now, int64_t budget_ns,
+                                 uint64_t leaving) {
   EvictionSlice slice;
   MemoryLimit& limit = store_.memory_limit();
-  int64_t excess = limit.on() ? limit.Excess(thread) : INT64_MIN / 2;
+  const auto going = static_cast<int64_t>(leaving);
+  int64_t excess = limit.on() ? limit.Excess(thread) - going : INT64_MIN / 2;
   if (excess > 0 && store_.may_remove_expired()) {
     const EvictionRules rules = this->rules();
     const int64_t began_ns = store_.clock_.MonotonicNanos();
@@ -121,14 +123,15 @@ EvictionSlice Eviction::MakeRoom(StoreThread& thread, UnixMillis now, int64_t bu
       const int64_t now_ns = store_.clock_.MonotonicNanos();
       slice.longest_ns = std::max(slice.longest_ns, now_ns - last_ns);
       last_ns = now_ns;
-      excess = limit.Excess(thread);
+      excess = limit.Excess(thread) - going;
       if (now_ns - began_ns >= budget_ns) break;
     }
     slice.nanos = last_ns - began_ns;
     slice.more = excess > 0 && !nothing;
     if (excess > 0 && nothing) slice.room = Room::kNone;
   }
-  if (slice.room == Room::kEnough && limit.on() && TooMuchWaits(excess)) slice.room = Room::kLater;
+  if (slice.room == Room::kEnough && limit.on() && TooMuchWaits(excess + going))
+    slice.room = Room::kLater;
   NoteExceeded(excess > 0);
   return slice;
 }

@@ -70,8 +70,9 @@ class Eviction {
 
   // Whether a command that takes memory may run without further ado.
   bool HasRoom(StoreThread& thread);
-  // Evicts for about `budget_ns` until it may.
-  EvictionSlice MakeRoom(StoreThread& thread, UnixMillis now, int64_t budget_ns);
+  // Evicts for about `budget_ns` until it may. For `leaving` bytes, which are about to be freed, no key goes.
+  EvictionSlice MakeRoom(StoreThread& thread, UnixMillis now, int64_t budget_ns,
+                         uint64_t leaving = 0);
 
   // Lets the sketch grow with the number of keys, or goes without it when no policy needs it. Any one
   // thread, now and then.

@@ -19,13 +19,13 @@ void LazyFree::SetLazy(FreeCause cause, bool lazy) {
 }
 
 void LazyFree::Add(Container* container) {
-  const bool counts = container->parts() >= kCountedPartsMin;
+  const bool counts = Counts(*container);
   if (container->allocated_bytes() <= kAtOnceBytes) {
     delete container;
     return CountFreed(counts);
   }
   Note(static_cast<int64_t>(container->allocated_bytes()));
-  pending_.fetch_add(1, std::memory_order_relaxed);
+  waiting_count_.fetch_add(1, std::memory_order_relaxed);
   {
     std::lock_guard guard(mutex_);
     waiting_.push_back({container, counts});
@@ -35,7 +35,7 @@ void LazyFree::Add(Container* container) {
 
 bool LazyFree::FreeSome(const Clock& clock, int64_t until_ns) {
   constexpr size_t kNodes = 64;
-  if (pending() == 0) return false;
+  if (waiting_count_.load(std::memory_order_relaxed) == 0) return false;
   Waiting waiting{};
   {
     std::lock_guard guard(mutex_);
@@ -56,7 +56,7 @@ bool LazyFree::FreeSome(const Clock& clock, int64_t until_ns) {
   delete container;
   Note(-static_cast<int64_t>(before));
   CountFreed(waiting.counts);
-  return pending_.fetch_sub(1, std::memory_order_relaxed) > 1;
+  return waiting_count_.fetch_sub(1, std::memory_order_release) > 1;
 }
 
 void LazyFree::Note(int64_t bytes) {

@@ -47,13 +47,24 @@ class LazyFree {
     return (not_lazy_.load(std::memory_order_relaxed) & Bit(cause)) == 0;
   }
 
+  // Whether what becomes of a container shows in pending() and freed().
+  static bool Counts(const Container& container) { return container.parts() >= kCountedPartsMin; }
+  // One that counts is retired: it is pending before Add() is called, for which no reader may see it any
+  // more. Then UnseenByAll(), also when another record has kept the container.
+  void Retired() { retired_.fetch_add(1, std::memory_order_relaxed); }
+  void UnseenByAll() { retired_.fetch_sub(1, std::memory_order_release); }
+
   // Frees a container, or keeps it for FreeSome() when it is large.
   void Add(Container* container);
   // Goes on freeing until the monotonic clock shows `until_ns`; true when there is more.
   bool FreeSome(const Clock& clock, int64_t until_ns);
 
-  // Containers that wait here, and how many that count have been freed since the start or ResetFreed().
-  uint64_t pending() const { return pending_.load(std::memory_order_relaxed); }
+  // Containers that wait here or to come here, and how many that count have been freed since the start or
+  // ResetFreed(). In this order, freed() holds what pending() does no longer.
+  uint64_t pending() const {
+    return retired_.load(std::memory_order_acquire) +
+           waiting_count_.load(std::memory_order_acquire);
+  }
   uint64_t freed() const { return freed_.load(std::memory_order_relaxed); }
   void ResetFreed() { freed_.store(0, std::memory_order_relaxed); }
 
@@ -75,7 +86,8 @@ class LazyFree {
   std::function<void()> wake_;
   std::mutex mutex_;  // guards waiting_
   std::vector<Waiting> waiting_;
-  std::atomic<uint64_t> pending_{0};
+  std::atomic<uint64_t> retired_{0};
+  std::atomic<uint64_t> waiting_count_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<uint8_t> not_lazy_{0};  // bits of causes
 };

@@ -11,12 +11,15 @@ namespace alai {
 
 void RetiredBatch::FreeItems(LazyFree& lazy_free) {
   for (const Item& item : items) {
-    const size_t size = item.size_and_kind >> 2;
-    switch (static_cast<RetiredKind>(item.size_and_kind & 3)) {
+    const size_t size = item.size_and_kind >> kKindBits;
+    const auto kind = static_cast<RetiredKind>(item.size_and_kind & ((1 << kKindBits) - 1));
+    switch (kind) {
       case RetiredKind::kRecord:
+      case RetiredKind::kRecordCounted:
         if (Container* last = static_cast<Record*>(item.block)->DestroyButContainer()) {
           lazy_free.Add(last);
         }
+        if (kind == RetiredKind::kRecordCounted) lazy_free.UnseenByAll();
         break;
       case RetiredKind::kRecordAtOnce:
         static_cast<Record*>(item.block)->Destroy();

@@ -25,7 +25,8 @@ class StoreThread;
 
 // What must happen to retired memory when nobody can see it any more.
 enum class RetiredKind : uint8_t {
-  kRecord,  // a large container goes to LazyFree
+  kRecord,         // a large container goes to LazyFree
+  kRecordCounted,  // the same; LazyFree counts it as pending already
   kBlock,
   kSegment,
   kRecordAtOnce,  // with its container, however large
@@ -35,10 +36,12 @@ enum class RetiredKind : uint8_t {
 struct RetiredBatch {
   struct Item {
     void* block;
-    uint64_t size_and_kind;  // bytes << 2 | RetiredKind
+    uint64_t size_and_kind;  // bytes << kKindBits | RetiredKind
   };
 
-  // Frees everything; large containers of kRecord wait in `lazy_free`.
+  static constexpr int kKindBits = 3;
+
+  // Frees everything; large containers wait in `lazy_free`, but for those of kRecordAtOnce.
   void FreeItems(LazyFree& lazy_free);
 
   uint64_t epoch = 0;

@@ -59,6 +59,12 @@ class alignas(64) ShardLock {
            word_.compare_exchange_strong(word, word | kWriter, std::memory_order_acquire,
                                          std::memory_order_relaxed);
   }
+  // After nothing was changed, which readers of several keys need not be told.
+  void UnlockUnchanged() {
+    const uint64_t old = word_.fetch_sub(kWriter, std::memory_order_release);
+    if ((old & kHasSleepers) != 0) [[unlikely]]
+      WakeSleeper();
+  }
   // Waits as long as it takes: for threads without an event loop.
   void Lock();
 

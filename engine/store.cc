@@ -76,6 +76,21 @@ void Store::PrefetchRecord(int db, uint64_t hash) const {
   }
 }
 
+void Store::PrefetchParts(int db, KeyView key, std::span<const std::string_view> names) {
+  Shard& shard = shards_[ShardIndex(key.hash)];
+  const Table* table = shard.table(db);
+  const Record* record = table == nullptr ? nullptr : table->Find(key);
+  if (record == nullptr || record->encoding() != Encoding::kContainer) return;
+  if (!shard.lock.TryLockOnce()) return;
+  // What was found before may have been replaced.
+  table = shard.table(db);
+  record = table == nullptr ? nullptr : table->Find(key);
+  if (record != nullptr && record->encoding() == Encoding::kContainer) {
+    record->container()->Prefetch(names);
+  }
+  shard.lock.UnlockUnchanged();
+}
+
 bool Store::MayWriteLogged(size_t effect_bytes) {
   if (reclaimer_.congested()) return false;
   return change_log_ == nullptr || change_log_->Reserve(effect_bytes);
@@ -110,6 +125,7 @@ void Store::SwapDatabases(int a, int b) {
 
 void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
                          const HeldShards& held) {
+  thread.served_next().clear();
   std::vector<StoreThread::ReadyKey>& ready = thread.ready_keys();
   for (size_t i = 0; i < ready.size(); ++i) {
     const StoreThread::ReadyKey next = std::move(ready[i]);
@@ -119,6 +135,26 @@ void Store::ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now,
     shards_[ShardIndex(key.hash)].waiters.Serve(db, key, held);
   }
   ready.clear();
+}
+
+void Store::ServeNext(StoreThread& thread, Tally& tally, UnixMillis now) {
+  constexpr int kTries = 64;
+  const auto ignore = [](void*) {};
+  while (!thread.served_next().empty()) {
+    for (const StoreThread::NextWaiter& next : std::exchange(thread.served_next(), {})) {
+      LockRequest request(*this, ignore, nullptr);
+      request.shards().Add(ShardIndex(Hash(next.key)));
+      next.waiter->AddShards(*this, request.shards());
+      bool locked = request.Acquire();
+      for (int tries = 1; !locked && tries < kTries; ++tries) {
+        request.Cancel();
+        locked = request.Acquire();
+      }
+      if (!locked) continue;
+      thread.ready_keys().push_back({next.db, next.key});
+      ServeWaiters(thread, tally, now, HeldByRequest(request));
+    }
+  }
 }
 
 void Store::ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard) {

@@ -110,9 +110,12 @@ class Store {
   // nullptr while no policy asks how often keys are used.
   FrequencySketch* sketch() const { return sketch_.load(std::memory_order_acquire); }
 
-  // Hints before a batch is run: the directory and bucket, then the record of a key.
+  // Hints before a batch is run: the directory and bucket, then the record of a key, then members of its
+  // value.
   void PrefetchBucket(int db, uint64_t hash) const;
   void PrefetchRecord(int db, uint64_t hash) const;
+  // Does nothing while the key's shard is locked.
+  void PrefetchParts(int db, KeyView key, std::span<const std::string_view> names);
 
   // Removes the keys that optimistic lookups of this thread met past their deadline; those whose
   // shard is busy are left to the sweep. Call with nothing locked.
@@ -179,7 +182,10 @@ class Store {
   // Serves those who wait for the keys that the thread's present command has made ready, and for those that
   // are made ready by that, until there are none. With the shards of `held` locked.
   void ServeWaiters(StoreThread& thread, Tally& tally, UnixMillis now, const HeldShards& held);
-  // The same after removals that no command has asked for, with this shard locked.
+  // Then, with nothing locked, those who need more shards than the command had, each in a transaction of its own.
+  // Whoever cannot have them soon has been told to see to it himself.
+  void ServeNext(StoreThread& thread, Tally& tally, UnixMillis now);
+  // ServeWaiters() after removals that no command has asked for, with this shard locked.
   void ServeWaiters(StoreThread& thread, UnixMillis now, uint32_t shard);
   // Somebody may wait for a key, which has been written or removed; its shard is locked.
   void NoteReady(StoreThread& thread, Shard& shard, int db, std::string_view key);

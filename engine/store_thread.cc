@@ -39,9 +39,17 @@ void StoreThread::GoOnline() {
 }
 
 void StoreThread::RetireRecord(Record* record, size_t bytes, FreeCause cause) {
-  const bool at_once =
-      record->encoding() == Encoding::kContainer && !reclaimer_.lazy_free().lazy(cause);
-  Retire(record, bytes, at_once ? RetiredKind::kRecordAtOnce : RetiredKind::kRecord);
+  RetiredKind kind = RetiredKind::kRecord;
+  if (record->encoding() == Encoding::kContainer) {
+    LazyFree& lazy_free = reclaimer_.lazy_free();
+    if (!lazy_free.lazy(cause)) {
+      kind = RetiredKind::kRecordAtOnce;
+    } else if (LazyFree::Counts(*record->container())) {
+      lazy_free.Retired();
+      kind = RetiredKind::kRecordCounted;
+    }
+  }
+  Retire(record, bytes, kind);
 }
 
 void StoreThread::RetireBlock(void* block, size_t size) {
@@ -53,7 +61,7 @@ void StoreThread::RetireSegment(void* block, size_t size) {
 }
 
 void StoreThread::Retire(void* block, size_t size, RetiredKind kind) {
-  current_.push_back({block, static_cast<uint64_t>(size) << 2 | static_cast<uint64_t>(kind)});
+  current_.push_back({block, static_cast<uint64_t>(size) << RetiredBatch::kKindBits | static_cast<uint64_t>(kind)});
   current_bytes_ += size;
   retired_bytes_.Add(size);
   // Within one turn this can be a lot, which others should know of.

@@ -15,12 +15,14 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/counter.h"
 #include "engine/base/random.h"
+#include "engine/base/steady_time.h"
 #include "engine/class_figures.h"
 #include "engine/free_cause.h"
 #include "engine/miss_source.h"
@@ -78,6 +80,18 @@ class StoreThread {
   // Uses counted since FrequencySketch::Count() last aged.
   uint32_t* sketch_uses() { return &sketch_uses_; }
 
+  // For threads that run commands in batches: the steady time of a batch is read when it is first asked for,
+  // and stands until the next one begins. Other threads read it whenever they ask.
+  void BeginBatch() {
+    in_batches_ = true;
+    batch_steady_ns_ = 0;
+  }
+  int64_t SteadyNanos(const SteadyTime& time) {
+    if (!in_batches_) return time.Nanos();
+    if (batch_steady_ns_ == 0) batch_steady_ns_ = time.Nanos();
+    return batch_steady_ns_;
+  }
+
   // Room that the sweep and Scan() use again and again.
   std::vector<Shard::DueBucket>& due_scratch() { return due_scratch_; }
   std::vector<SlotWord>& scan_scratch() { return scan_scratch_; }
@@ -100,6 +114,13 @@ class StoreThread {
     std::string key;
   };
   std::vector<ReadyKey>& ready_keys() { return ready_keys_; }
+  // Who waits for such a key and needs shards that the command has not locked: for Store::ServeNext().
+  struct NextWaiter {
+    int db;
+    std::string key;
+    std::shared_ptr<Waiter> waiter;
+  };
+  std::vector<NextWaiter>& served_next() { return served_next_; }
   std::vector<SeenSliding>& seen_sliding() { return seen_sliding_; }
   std::vector<ClassUse>& class_uses() { return class_uses_; }
   // What lookups of the present command met of keys that an origin may have, as many as its Tally says.
@@ -141,6 +162,7 @@ class StoreThread {
   std::vector<SeenExpired> seen_expired_;
   std::vector<SeenSliding> seen_sliding_;
   std::vector<ReadyKey> ready_keys_;
+  std::vector<NextWaiter> served_next_;
   std::vector<ClassUse> class_uses_;
   std::vector<OriginUse> origin_uses_;
   Random random_;
@@ -149,6 +171,8 @@ class StoreThread {
   int64_t metered_before_ = 0;
   int64_t published_bytes_ = 0;
   uint32_t sketch_uses_ = 0;
+  bool in_batches_ = false;
+  int64_t batch_steady_ns_ = 0;
   std::vector<Shard::DueBucket> due_scratch_;
   std::vector<SlotWord> scan_scratch_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/db.h"
+#include "engine/store_thread.h"
 
 namespace alai {
 
@@ -49,7 +50,10 @@ void Waiters::Serve(Db& db, KeyView key, const HeldShards& held) {
   while (const std::shared_ptr<Waiter> waiter = Next(name, &number)) {
     if (!waiter->claimed()) {
       const Waiter::Readiness ready = waiter->Ready(db, key, held);
-      if (ready == Waiter::Readiness::kElsewhere) return;
+      if (ready == Waiter::Readiness::kElsewhere) {
+        db.thread().served_next().push_back({name.first, name.second, waiter});
+        return;
+      }
       if (ready == Waiter::Readiness::kNo) continue;
       if (waiter->Claim()) waiter->Serve(db, key);
     }

@@ -1,9 +1,9 @@
 // Who waits for keys to hold something: the clients of BLPOP, BZPOPMIN, XREAD BLOCK and their like.
 //
 // A waiter stands in a queue for each of its keys. A command that makes a key ready serves the waiters that
-// need nothing but what it has locked before it releases that, in the order in which they came; one that
-// needs other shards as well (BLMOVE) is woken to lock them by itself, and nobody behind it is served
-// until it has.
+// need nothing but what it has locked before it releases that, in the order in which they came. One that
+// needs other shards as well (BLMOVE) is served next, in a transaction of its own, and nobody behind it before;
+// should its shards be busy, it is woken to lock them by itself.
 //
 //   waiting ──Claim()── claimed ──Serve()── served
 //
@@ -29,6 +29,8 @@
 namespace alai {
 
 class Db;
+class ShardSet;
+class Store;
 
 // The shards that the caller holds.
 class HeldShards {
@@ -53,12 +55,14 @@ class Waiter {
   enum class Readiness : uint8_t {
     kNo,         // the key holds nothing for this waiter
     kYes,        // Serve() can be called
-    kElsewhere,  // it must lock more than is held; it has been told
+    kElsewhere,  // it must lock more than is held, what AddShards() says; it has been told
   };
 
   virtual ~Waiter() = default;
 
   virtual Readiness Ready(Db& db, KeyView key, const HeldShards& held) = 0;
+  // What it must lock besides the shard of its key.
+  virtual void AddShards(const Store&, ShardSet&) const {}
   // Whether it is asked as well when a key has gone: who reads for a consumer group is told that there is
   // none any more.
   virtual bool minds_absence() const { return false; }
@@ -86,7 +90,7 @@ class Waiters {
   bool Remove(int db, std::string_view key, const Waiter* waiter);
   bool HasQueue(int db, std::string_view key) const;
   // Serves who can be served, as long as the key is ready for somebody. Also after its removal, which
-  // ends the waits of some (XREADGROUP).
+  // ends the waits of some (XREADGROUP). Who needs more shards is noted in the thread's served_next().
   void Serve(Db& db, KeyView key, const HeldShards& held);
   // Calls visit(key) for each key of a database for which somebody waits.
   template <class Visit>

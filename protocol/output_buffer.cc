@@ -21,7 +21,7 @@ constexpr size_t kLargeChunkBytes = 128 * 1024;
 // Unusual sizes are rounded up to this.
 constexpr size_t kChunkStepBytes = 4096;
 // Usual chunks that a thread keeps for its next replies.
-constexpr size_t kFreeChunksMax = 64;
+constexpr size_t kFreeChunksMax = 8;
 // Room for pieces that a drained buffer keeps.
 constexpr size_t kIdlePiecesMax = 16;
 // Sent pieces at the front of the table before it is compacted.

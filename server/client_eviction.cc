@@ -21,7 +21,7 @@ struct Candidate {
   Worker* worker;
 };
 
-// Those that may be closed, the largest first. What is on its way out already counts no more.
+// Those that may be closed, in any order. What is on its way out already is taken off the sum.
 std::vector<Candidate> FindCandidates(Server& server, uint64_t* sum) {
   std::vector<Candidate> found;
   for (const auto& worker : server.workers()) {
@@ -34,8 +34,6 @@ std::vector<Candidate> FindCandidates(Server& server, uint64_t* sum) {
       }
     });
   }
-  std::sort(found.begin(), found.end(),
-            [](const Candidate& a, const Candidate& b) { return a.memory > b.memory; });
   return found;
 }
 
@@ -59,7 +57,10 @@ void EvictClients(Worker& worker) {
   const uint64_t limit = ClientMemoryLimit(server.config());
   uint64_t sum = server.stats().Sum(&WorkerStats::client_memory);
   if (limit == 0 || sum <= limit) return;
-  for (const Candidate& candidate : FindCandidates(server, &sum)) {
+  std::vector<Candidate> candidates = FindCandidates(server, &sum);
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.memory > b.memory; });
+  for (const Candidate& candidate : candidates) {
     if (sum <= limit) return;
     candidate.worker->clients().With(candidate.id, [&](Client& client) {
       Log(LogLevel::kNotice, "Evicting client: %s", DescribeClient(client, worker.now()).c_str());
@@ -73,6 +74,18 @@ void EvictClients(Worker& worker) {
     sum -= std::min(sum, candidate.memory);
     worker.stats().Add(Count::kEvictedClients);
   }
+}
+
+uint64_t ClientBytesLeaving(Server& server) {
+  const uint64_t limit = ClientMemoryLimit(server.config());
+  const uint64_t sum = server.stats().Sum(&WorkerStats::client_memory);
+  uint64_t leaving = server.stats().Sum(&WorkerStats::closed_memory);
+  if (limit == 0 || sum <= limit) return leaving;
+  uint64_t staying = sum;
+  uint64_t closable = 0;
+  for (const Candidate& candidate : FindCandidates(server, &staying)) closable += candidate.memory;
+  leaving += sum - staying;
+  return leaving + (staying > limit ? std::min(staying - limit, closable) : 0);
 }
 
 }  // namespace alai

@@ -9,6 +9,7 @@
 
 namespace alai {
 
+class Server;
 class Worker;
 struct Config;
 
@@ -17,5 +18,9 @@ uint64_t ClientMemoryLimit(const Config& config);
 
 // Closes clients, the largest first, until the limit holds.
 void EvictClients(Worker& worker);
+
+// How many bytes are about to be free because clients have been closed, or will be by EvictClients(): keys
+// need not go for them.
+uint64_t ClientBytesLeaving(Server& server);
 
 }  // namespace alai

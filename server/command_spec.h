@@ -183,6 +183,9 @@ struct CommandSpec {
   int16_t arity = 0;             // as Redis: the name included, negative for "at least"
   uint32_t flags = 0;
   KeySpec keys[3] = {};
+  // Which argument names a field or member of the first key's value, or the first of several, as far as its
+  // position tells; 0 if none. Only a hint, for prefetching.
+  uint8_t part = 0;
   uint32_t categories = 0;
   Group group = Group::kGeneric;
   std::string_view since = {};

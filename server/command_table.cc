@@ -348,7 +348,7 @@ void CommandTable::Insert(std::string_view name, uint16_t container, uint16_t id
   InsertSpelling(name, container, id);
   std::string capitals(name);
   for (char& c : capitals) c = ToUpper(c);
-  if (capitals != name && name.size() <= kWordsBytes) InsertSpelling(capitals, container, id);
+  if (capitals != name && name.size() <= NameWords::kBytes) InsertSpelling(capitals, container, id);
 }
 
 void CommandTable::Rebuild() {

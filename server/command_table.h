@@ -67,6 +67,8 @@ struct CommandInfo {
 // The bytes of a name in two words; of a long name the first and the last eight bytes. Loads overlap
 // rather than touch bytes outside of the name.
 struct NameWords {
+  static constexpr size_t kBytes = 16;
+
   explicit NameWords(std::string_view name) {
     const char* p = name.data();
     const size_t n = name.size();
@@ -123,9 +125,6 @@ class CommandTable {
  private:
   static constexpr uint16_t kTopLevel = 0xffff;
 
-  // Names up to this length are wholly in their NameWords.
-  static constexpr size_t kWordsBytes = 16;
-
   struct Slot {
     NameWords words{{}};
     uint64_t tag = 0;  // container and length
@@ -147,7 +146,7 @@ class CommandTable {
     }
   }
   const CommandInfo* Find(std::string_view name, uint16_t container) const {
-    if (name.size() <= kWordsBytes) [[likely]] {
+    if (name.size() <= NameWords::kBytes) [[likely]] {
       const Slot* slot = FindSlot(NameWords(name), TagOf(container, name.size()));
       if (slot != nullptr) [[likely]]
         return slot->command;

@@ -242,6 +242,7 @@ COLD void Dispatcher::Undo(const OutputBuffer::Mark& mark) {
 
 // What a lookup loads it loads with acquire, so the second look at txn_seq cannot come before it.
 inline Dispatcher::Outcome Dispatcher::RunReadOne(const Request& request) {
+  if (request.hash == locked_read_hash_) return ReadLockedAgain(request);
   const ShardLock& lock = store_.LockOf(request.hash);
   const OutputBuffer::Mark mark = reply_.GetMark();
   const uint32_t seq = lock.txn_seq();
@@ -253,6 +254,13 @@ inline Dispatcher::Outcome Dispatcher::RunReadOne(const Request& request) {
     Undo(mark);
   }
   return RetryReadOne(request);
+}
+
+// The last read of this key needed the lock, so this one is not tried without.
+[[gnu::noinline]] Dispatcher::Outcome Dispatcher::ReadLockedAgain(const Request& request) {
+  const Outcome outcome = RunLockedOne(request);
+  if (!tally_.needs_lock) locked_read_hash_ = 0;
+  return outcome;
 }
 
 COLD Dispatcher::Outcome Dispatcher::RetryReadOne(const Request& request) {
@@ -269,6 +277,7 @@ COLD Dispatcher::Outcome Dispatcher::RetryReadOne(const Request& request) {
     if (lock.txn_seq_relaxed() == seq && !tally_.needs_lock) return Finish(request, suspends);
     Undo(mark);
   }
+  if (tally_.needs_lock) locked_read_hash_ = request.hash;
   return RunLockedOne(request);
 }
 
@@ -298,9 +307,11 @@ inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   const bool fed = tally_.origin_wants == 0;
   if (fed && monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);
-  if (!thread_.ready_keys().empty()) [[unlikely]]
-    ServeWaiters(store_.ShardIndex(request.hash));
-  lock.Unlock();
+  if (!thread_.ready_keys().empty()) [[unlikely]] {
+    ServeWaiters(store_.ShardIndex(request.hash), lock);
+  } else {
+    lock.Unlock();
+  }
   return Finish(request, suspends, fed);
 }
 
@@ -392,15 +403,17 @@ Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& hel
   const bool suspends = Attempt(request, Access::kLocked);
   const bool fed = tally_.origin_wants == 0;
   if (fed && monitors_.any()) FeedMonitors(*request.command, request.argv);
-  if (!thread_.ready_keys().empty()) {
-    store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
-  }
+  const bool serves = !thread_.ready_keys().empty();
+  if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
   held.Release();
+  if (serves) store_.ServeNext(thread_, tally_, worker_.now());
   return Finish(request, suspends, fed);
 }
 
-COLD void Dispatcher::ServeWaiters(uint32_t shard) {
+COLD void Dispatcher::ServeWaiters(uint32_t shard, ShardLock& lock) {
   store_.ServeWaiters(thread_, tally_, worker_.now(), OneShard(shard));
+  lock.Unlock();
+  store_.ServeNext(thread_, tally_, worker_.now());
 }
 
 inline void Dispatcher::CommitTally() {

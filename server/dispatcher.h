@@ -37,6 +37,7 @@ namespace alai {
 class CommandLog;
 class LatencyMonitor;
 class Monitors;
+class ShardLock;
 class Store;
 class StoreThread;
 class Suspended;
@@ -154,6 +155,7 @@ class Dispatcher {
   Outcome ExecuteCarefully(Client& client, const Request& request);
   Outcome ReadOne(const Request& request);
   Outcome RetryReadOne(const Request& request);
+  Outcome ReadLockedAgain(const Request& request);
   Outcome WriteOne(const Request& request);
   Outcome WaitToWriteOne(const Request& request);
   Outcome RunReadOne(const Request& request);
@@ -191,7 +193,8 @@ class Dispatcher {
   Outcome RunAfterOrigin(Client& client, const Request& request, LockRequest* held);
   void CommitTally();
   void RemoveExpired();
-  void ServeWaiters(uint32_t shard);
+  // Those who wait for what the command has made ready; the shard is unlocked then.
+  void ServeWaiters(uint32_t shard, ShardLock& lock);
   // What the command has looked up of keys that have a class.
   void CommitClassUses(int64_t nanos);
   // `fed`: monitors have been told, while the shards were locked.
@@ -232,6 +235,7 @@ class Dispatcher {
   UnixMillis last_http_warning_ms_ = 0;
   size_t size_before_ = 0;  // of the reply buffer, when the present command began
   Tally tally_;
+  uint64_t locked_read_hash_ = 0;  // of the key whose last read had to be under its shard's lock
   PauseKind pause_ = PauseKind::kNone;
   std::unique_ptr<Suspension> suspension_;
   int64_t suspended_nanos_ = 0;

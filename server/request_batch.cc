@@ -1,7 +1,6 @@
 #include "server/request_batch.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/base/hash.h"
 #include "engine/store.h"
@@ -12,28 +11,9 @@ namespace {
 // Views kept for the next batch after one that had unusually many arguments.
 constexpr size_t kIdleArgumentsMax = 4096;
 
-// Names up to this length fit a word.
-constexpr size_t kShortNameBytes = 8;
-
-// The bytes of a name of 1 to 8 bytes, whose length is known; loads overlap rather than touch bytes
-// outside of it.
-inline uint64_t ShortNameWord(std::string_view name) {
-  const char* p = name.data();
-  const size_t n = name.size();
-  if (n >= 4) {
-    uint32_t head;
-    uint32_t tail;
-    std::memcpy(&head, p, 4);
-    std::memcpy(&tail, p + n - 4, 4);
-    return head | static_cast<uint64_t>(tail) << 32;
-  }
-  const auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(p[i])); };
-  return byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
-}
-
 }  // namespace
 
-RequestBatch::RequestBatch(const CommandTable& commands, const Store& store)
+RequestBatch::RequestBatch(const CommandTable& commands, Store& store)
     : commands_(commands), store_(store) {
   requests_.reserve(kRequestsMax);
 }
@@ -49,21 +29,23 @@ const RequestBatch::KnownName& RequestBatch::LookupInTable(Arguments argv, Known
   }
   if (FirstKeyIsFixed(*found.command)) {
     found.first_key = static_cast<size_t>(found.command->first_key);
+    found.part = found.command->spec->part;
   }
-  if (argv[0].size() > kShortNameBytes || found.command->container != nullptr ||
+  if (argv[0].size() > kKnownNameBytes || found.command->container != nullptr ||
       found.command->is_container()) {
     return other_ = found;
   }
-  found.word = ShortNameWord(argv[0]);
+  found.words = NameWords(argv[0]);
   found.size = argv[0].size();
   return slot = found;
 }
 
 inline const RequestBatch::KnownName& RequestBatch::Lookup(Arguments argv) {
   const std::string_view name = argv[0];
-  if (name.empty() || name.size() > kShortNameBytes) return LookupInTable(argv, other_);
+  if (name.empty() || name.size() > kKnownNameBytes) return LookupInTable(argv, other_);
   KnownName& known = known_[(static_cast<unsigned char>(name[0]) + name.size()) % kKnownNames];
-  if (known.size == name.size() && known.word == ShortNameWord(name)) [[likely]]
+  const NameWords words(name);
+  if (known.size == name.size() && known.words.a == words.a && known.words.b == words.b) [[likely]]
     return known;
   return LookupInTable(argv, known);
 }
@@ -87,12 +69,15 @@ const RequestBatch::Run& RequestBatch::Parse(Client& client, RequestParser& pars
     const Arguments argv(arguments_.data() + first_argument, arguments_.size() - first_argument);
     const KnownName& known = Lookup(argv);
     uint64_t hash = 0;
+    uint8_t part = 0;
     if (known.first_key < argv.size()) {
       hash = Hash(argv[known.first_key]);
       store_.PrefetchBucket(db, hash);
+      if (known.part < argv.size()) part = known.part;
+      names_parts_ |= part != 0;
     }
     requests_.push_back({known.command, hash, static_cast<uint32_t>(first_argument),
-                         static_cast<uint32_t>(argv.size()), result.consumed});
+                         static_cast<uint32_t>(argv.size()), result.consumed, part});
     if (at == end) {
       ending = Ending::kExhausted;
       break;
@@ -112,7 +97,33 @@ void RequestBatch::PrefetchRecords() const {
   }
 }
 
+void RequestBatch::PrefetchParts() {
+  if (!names_parts_) return;
+  std::string_view names[kRequestsMax];
+  size_t count = 0;
+  int db = 0;
+  KeyView key;
+  const auto prefetch = [&] {
+    // One by itself would be waited for here rather than there.
+    if (count > 1) store_.PrefetchParts(db, key, {names, count});
+    count = 0;
+  };
+  for (const Run& run : runs_) {
+    for (const Request& request : requests(run)) {
+      if (request.part == 0) continue;
+      if (request.hash != key.hash || run.db != db) {
+        prefetch();
+        key = {arguments(request)[static_cast<size_t>(request.command->first_key)], request.hash};
+        db = run.db;
+      }
+      names[count++] = arguments(request)[request.part];
+    }
+  }
+  prefetch();
+}
+
 void RequestBatch::Clear() {
+  names_parts_ = false;
   runs_.clear();
   requests_.clear();
   arguments_.clear();

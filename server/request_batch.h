@@ -35,6 +35,7 @@ class RequestBatch {
     uint32_t first_argument;
     uint32_t argument_count;
     size_t bytes;  // as received
+    uint8_t part;  // which argument names a part of the key's value; 0: none
   };
 
   // How the parsing of a run ended.
@@ -55,7 +56,7 @@ class RequestBatch {
     Ending ending;
   };
 
-  RequestBatch(const CommandTable& commands, const Store& store);
+  RequestBatch(const CommandTable& commands, Store& store);
 
   bool empty() const { return runs_.empty(); }
   bool full() const { return requests_.size() >= kRequestsMax; }
@@ -73,28 +74,33 @@ class RequestBatch {
   // works on database `db`.
   const Run& Parse(Client& client, RequestParser& parser, std::span<char> bytes,
                    const RequestLimits& limits, int db, size_t requests_max);
-  // The second stage: buckets have been asked for by Parse(), records are now.
+  // The second stage: buckets have been asked for by Parse(), records are now. And the third: fields and
+  // members, where requests that follow each other ask for several of one key.
   void PrefetchRecords() const;
+  void PrefetchParts();
   void Clear();
 
  private:
   // A name as it was last spelled, and what it stands for: most pipelines repeat themselves.
   struct KnownName {
-    uint64_t word = 0;
+    NameWords words{{}};
     size_t size = 0;
     const CommandInfo* command = nullptr;
     size_t first_key = SIZE_MAX;  // where it is, if that is always the same
+    uint8_t part = 0;             // CommandSpec::part, if first_key is known
   };
   static constexpr size_t kKnownNames = 8;
+  static constexpr size_t kKnownNameBytes = NameWords::kBytes;
 
   const KnownName& Lookup(Arguments argv);
   const KnownName& LookupInTable(Arguments argv, KnownName& slot);
 
   const CommandTable& commands_;
-  const Store& store_;
+  Store& store_;
   std::vector<Run> runs_;
   std::vector<Request> requests_;
   std::vector<std::string_view> arguments_;
+  bool names_parts_ = false;  // some request does
   KnownName known_[kKnownNames];
   KnownName other_;  // what is not kept: long names, containers
 };

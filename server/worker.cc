@@ -133,7 +133,10 @@ void Worker::Turn(bool may_wait) {
   thread_->Quiescent();
 }
 
-void Worker::ReadClock() { now_ = server_.clock().WallMillis(); }
+void Worker::ReadClock() {
+  now_ = server_.clock().WallMillis();
+  thread_->BeginBatch();
+}
 
 void Worker::RunMail() {
   for (const Mailbox::Task& task : mailbox_.Take()) task(*this);
@@ -180,14 +183,18 @@ void Worker::CloseClient(Client& client) {
   client_list_.pop_back();
   if (joined_ == &client) joined_ = nullptr;
   stats_.connected_clients.Sub();
+  stats_.closed_memory.Add(client.counted_memory_);
   stats_.client_memory.Sub(std::exchange(client.counted_memory_, 0));
   connections_.fetch_sub(1, std::memory_order_relaxed);
   closed_.emplace_back(&client);
 }
 
 void Worker::FreeClosed() {
-  if (!closed_.empty()) [[unlikely]]
-    closed_.clear();
+  if (closed_.empty()) [[likely]]
+    return;
+  closed_.clear();
+  store_.memory_limit().Publish(*thread_);
+  stats_.closed_memory.Set(0);
 }
 
 void Worker::StartMonitor(Client& client) {

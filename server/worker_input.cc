@@ -113,7 +113,10 @@ void Worker::Serve(Client& client, std::span<char> bytes, LockRequest* held) {
 void Worker::ExecuteBatch() {
   if (batch_.empty()) return;
   ReadClock();
-  if (batch_.size() > 1) batch_.PrefetchRecords();
+  if (batch_.size() > 1) {
+    batch_.PrefetchRecords();
+    batch_.PrefetchParts();
+  }
   stats_.Add(Count::kPrefetchBatches);
   stats_.Add(Count::kPrefetchEntries, batch_.size());
   dispatcher_.ReadThresholds();

@@ -29,7 +29,10 @@ int64_t EvictionBudgetNanos(int64_t tenacity) {
 
 Room Worker::MakeRoom() {
   const int64_t budget_ns = EvictionBudgetNanos(server_.config().maxmemory_eviction_tenacity);
-  const EvictionSlice slice = store_.eviction().MakeRoom(*thread_, now_, budget_ns);
+  MemoryLimit& limit = store_.memory_limit();
+  const bool exceeded = limit.on() && limit.Excess(*thread_) > 0;
+  const uint64_t leaving = exceeded ? ClientBytesLeaving(server_) : 0;
+  const EvictionSlice slice = store_.eviction().MakeRoom(*thread_, now_, budget_ns, leaving);
   eviction_pending_ = slice.more;
   if (slice.evicted != 0) {
     LatencyMonitor& monitor = server_.latency_monitor();

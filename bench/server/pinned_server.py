@@ -51,16 +51,17 @@ class Client:
 
 
 class Server:
-    """A server pinned to core 0, for the length of a with statement."""
+    """A server pinned to core 0, or to `cores`, for the length of a with statement."""
 
-    def __init__(self, command):
+    def __init__(self, command, cores=SERVER_CORE):
+        self.cores = cores
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.command = [word.replace("{port}", str(self.port)) for word in command]
 
     def __enter__(self):
-        self.process = subprocess.Popen(["taskset", "-c", SERVER_CORE] + self.command,
+        self.process = subprocess.Popen(["taskset", "-c", self.cores] + self.command,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(100):
             try:

@@ -44,8 +44,9 @@ class MemberIndex {
   void Replace(uint32_t tag, uint32_t from, uint32_t to);
   void Remove(uint32_t tag, uint32_t leaf);
 
-  // Brings the bucket of a tag closer. The first tells of the second's address, so let other work
-  // go between.
+  // Bring the bucket of a tag closer: its word, and then the bucket, whose address the word tells, so let
+  // other work go between.
+  void PrefetchWord(uint32_t tag) const { buckets_.Prefetch(BucketOf(tag)); }
   void PrefetchBucket(uint32_t tag) const;
 
   // The leaves that are noted for a tag, one after the other.

@@ -93,6 +93,14 @@ class OrderedTree {
 
   uint64_t size() const { return size_; }
   const TreeNode& leaf(uint32_t id) const { return *reinterpret_cast<TreeNode*>(leaves_[id]); }
+  // Bring a leaf closer: its address, and then itself, so let other work go between.
+  void PrefetchLeafWord(uint32_t id) const { leaves_.Prefetch(id); }
+  void PrefetchLeaf(uint32_t id) const {
+    const auto* const block = reinterpret_cast<const char*>(leaves_[id]);
+    for (uint32_t at = 0; at < sizeof(TreeNode) + kLeafKeyBytesMax; at += 64) {
+      __builtin_prefetch(block + at);
+    }
+  }
 
   // The leaf where the entry is now; kNoLeaf when it was there already.
   uint32_t Insert(double score, std::string_view member);

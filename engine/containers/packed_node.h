@@ -163,6 +163,8 @@ class PackedNode {
   void Remove(uint32_t slot, EntryRef entry);
 
   void Prefetch() const { __builtin_prefetch(this); }
+  // The first entry with this tag, or where one would be added.
+  void PrefetchEntry(uint8_t tag) const;
 
  private:
   static constexpr size_t kPairBytes = 2;
@@ -179,6 +181,9 @@ class PackedNode {
   uint8_t code(uint32_t slot) const { return static_cast<uint8_t>(pairs()[slot * kPairBytes + 1]); }
   // The bytes of the entries up to this one.
   size_t EndOf(uint32_t slot) const;
+  // The first slot with this tag that accept(slot) takes, or kNoSlot.
+  template <class Accept>
+  uint32_t FindTag(uint8_t tag, Accept accept) const;
 
   uint32_t generation_;
   uint32_t capacity_;
@@ -247,7 +252,8 @@ inline size_t PackedNode::EndOf(uint32_t slot) const {
          static_cast<size_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)));
 }
 
-inline uint32_t PackedNode::Find(uint8_t tag, std::string_view member, bool is_map) const {
+template <class Accept>
+uint32_t PackedNode::FindTag(uint8_t tag, Accept accept) const {
   const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
   for (uint32_t first = 0; first < count_; first += kGroup) {
     const __m128i found =
@@ -256,7 +262,7 @@ inline uint32_t PackedNode::Find(uint8_t tag, std::string_view member, bool is_m
     if (count_ - first < kGroup) bits &= (1u << (kPairBytes * (count_ - first))) - 1;
     for (; bits != 0; bits &= bits - 1) {
       const uint32_t slot = first + static_cast<uint32_t>(std::countr_zero(bits)) / kPairBytes;
-      if (Entry(slot).Member(is_map) == member) return slot;
+      if (accept(slot)) return slot;
     }
   }
   return kNoSlot;
@@ -268,12 +274,27 @@ inline size_t PackedNode::EndOf(uint32_t slot) const {
   return end;
 }
 
-inline uint32_t PackedNode::Find(uint8_t wanted, std::string_view member, bool is_map) const {
+template <class Accept>
+uint32_t PackedNode::FindTag(uint8_t wanted, Accept accept) const {
   for (uint32_t slot = 0; slot < count_; ++slot) {
-    if (tag(slot) == wanted && Entry(slot).Member(is_map) == member) return slot;
+    if (tag(slot) == wanted && accept(slot)) return slot;
   }
   return kNoSlot;
 }
 #endif
+
+inline uint32_t PackedNode::Find(uint8_t tag, std::string_view member, bool is_map) const {
+  return FindTag(tag, [&](uint32_t slot) { return Entry(slot).Member(is_map) == member; });
+}
+
+inline void PackedNode::PrefetchEntry(uint8_t tag) const {
+  constexpr uint32_t kLine = 64;
+  const uint32_t slot = FindTag(tag, [](uint32_t) { return true; });
+  if (slot == kNoSlot) return __builtin_prefetch(block() + capacity_ - used_ - 1);
+  const EntryRef entry = Entry(slot);
+  const uint32_t bytes = EntryForm::BytesOf(entry.code);
+  for (uint32_t at = 0; at < bytes; at += kLine) __builtin_prefetch(entry.at + at);
+  __builtin_prefetch(entry.at + bytes - 1);
+}
 
 }  // namespace alai

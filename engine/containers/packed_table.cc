@@ -53,6 +53,27 @@ std::optional<PackedMember> PackedTable::Find(std::string_view member) const {
   return Read(place);
 }
 
+void PackedTable::Prefetch(std::span<const std::string_view> members) const {
+  // About as many misses as a core has under way.
+  constexpr size_t kAtOnce = 24;
+  struct Wanted {
+    uint64_t hash;
+    size_t node;
+  };
+  Wanted wanted[kAtOnce];
+  while (!members.empty()) {
+    const size_t count = std::min(members.size(), kAtOnce);
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t hash = hash_(members[i]);
+      wanted[i] = {hash, CellOf(PositionOf(hash)).node};
+      directory_.Prefetch(wanted[i].node);
+    }
+    for (size_t i = 0; i < count; ++i) Node(wanted[i].node)->Prefetch();
+    for (size_t i = 0; i < count; ++i) Node(wanted[i].node)->PrefetchEntry(TagOf(wanted[i].hash));
+    members = members.subspan(count);
+  }
+}
+
 PackedTable::Place PackedTable::RandomPlace(Random& random) const {
   DASSERT(size_ != 0);
   if (nodes_ == 1) return {0, static_cast<uint32_t>(random.Below(size_)), 0};

@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "engine/base/clock.h"
@@ -65,6 +66,8 @@ class PackedTable {
   size_t allocated_bytes() const;
 
   std::optional<PackedMember> Find(std::string_view member) const;
+  // A hint that these members are about to be looked for. Their cache misses overlap.
+  void Prefetch(std::span<const std::string_view> members) const;
   bool Contains(std::string_view member) const { return Locate(member).slot != kNoSlot; }
 
   // Sets have neither values nor deadlines. A deadline is kNoDeadline or from 0 to kMemberDeadlineMax,

@@ -28,6 +28,28 @@ std::optional<double> SortedSet::Score(std::string_view member) const {
   return found ? std::optional(found.score) : std::nullopt;
 }
 
+void SortedSet::Prefetch(std::span<const std::string_view> members) const {
+  // About as many misses as a core has under way.
+  constexpr size_t kAtOnce = 16;
+  uint32_t tags[kAtOnce];
+  uint32_t leaves[kAtOnce];
+  while (!members.empty()) {
+    const size_t count = std::min(members.size(), kAtOnce);
+    for (size_t i = 0; i < count; ++i) {
+      tags[i] = TagOf(members[i]);
+      index_.PrefetchWord(tags[i]);
+    }
+    for (size_t i = 0; i < count; ++i) index_.PrefetchBucket(tags[i]);
+    size_t found = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (!MemberIndex::Matches(index_, tags[i]).Next(&leaves[found])) continue;
+      tree_.PrefetchLeafWord(leaves[found++]);
+    }
+    for (size_t i = 0; i < found; ++i) tree_.PrefetchLeaf(leaves[i]);
+    members = members.subspan(count);
+  }
+}
+
 // While a member moves in the tree its slot still names the leaf where it was. Others with the same tag may leave
 // that leaf meanwhile, or come to it, and take any slot that names it: they are interchangeable, and the
 // one that is left over is the member's.

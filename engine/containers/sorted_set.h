@@ -32,6 +32,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "engine/base/random.h"
@@ -78,6 +79,9 @@ class SortedSet final : private OrderedTree::Relocation {
   uint64_t size() const { return tree_.size(); }
 
   std::optional<double> Score(std::string_view member) const;
+
+  // A hint that these members are about to be looked for. Their cache misses overlap.
+  void Prefetch(std::span<const std::string_view> members) const;
 
   enum class SetOutcome : uint8_t { kAdded, kChanged, kSame };
   SetOutcome Set(std::string_view member, double score);

@@ -29,6 +29,10 @@ class WordStack {
     DASSERT(i < size_);
     return pages_[i / kPageWords][i % kPageWords];
   }
+  void Prefetch(uint32_t i) const {
+    DASSERT(i < size_);
+    __builtin_prefetch(&pages_[i / kPageWords][i % kPageWords]);
+  }
 
   void Push(uint64_t word);
   void Pop();

@@ -61,7 +61,8 @@ std::optional<std::string_view> ValueOf(const Record* record, std::string_view f
   return value->View(digits);
 }
 
-void SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::string_view value,
+// Whether the field was not there.
+bool SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::string_view value,
             std::string_view event) {
   const std::string_view pair[] = {field, value};
   if (!HasTable(record)) {
@@ -76,15 +77,16 @@ void SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::st
                       : ListpackEdit::Replace(listpack, listpack.Next(at), {&values[1], 1}));
       ++db.tally().changes;
       db.Notify(KeyEventClass::kHash, event, key);
-      return;
+      return fresh;
     }
     record = MoveToTable(db, key, record);
   }
   TableChange change(db, key, record, TableOf(*record));
-  change.table().Upsert(field, value);
+  const PackedTable::Upserted upserted = change.table().Upsert(field, value);
   change.Done();
   ++db.tally().changes;
   db.Notify(KeyEventClass::kHash, event, key);
+  return upserted.added || upserted.old_deadline <= db.now();
 }
 
 // A field's new value that an increment gave: keeps the field's deadline.
@@ -213,11 +215,7 @@ Result<int64_t> Set(Db& db, KeyView key, std::span<const std::string_view> pairs
   Effect effect(db, "HSET", key);
   for (const std::string_view text : pairs) effect.Add(text);
   effect.Log();
-  if (pairs.size() == 2) {
-    const bool fresh = !Fields(record, db.now()).Find(pairs[0]).has_value();
-    SetOne(db, key, record, pairs[0], pairs[1], "hset");
-    return fresh ? 1 : 0;
-  }
+  if (pairs.size() == 2) return SetOne(db, key, record, pairs[0], pairs[1], "hset") ? 1 : 0;
   int64_t added = 0;
   if (!HasTable(record) && StaysPacked(db, ListpackOf(record), pairs)) {
     ListpackBuffer buffer(ListpackOf(record));

@@ -35,6 +35,9 @@ class HashContainer final : public Container {
 
   size_t allocated_bytes() const override;
   uint64_t parts() const override { return table_.size(); }
+  void Prefetch(std::span<const std::string_view> fields) const override {
+    table_.Prefetch(fields);
+  }
   bool FreeSome(size_t nodes) override { return table_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "hashtable"; }
   Container* Copy() const override;

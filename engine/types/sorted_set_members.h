@@ -33,6 +33,9 @@ class SortedSetContainer final : public Container {
 
   size_t allocated_bytes() const override { return sizeof(*this) + set_.allocated_bytes(); }
   uint64_t parts() const override { return set_.size(); }
+  void Prefetch(std::span<const std::string_view> members) const override {
+    set_.Prefetch(members);
+  }
   bool FreeSome(size_t nodes) override { return set_.FreeSome(nodes); }
   std::string_view encoding_name() const override { return "skiplist"; }
   Container* Copy() const override;

@@ -7,6 +7,8 @@
 namespace alai::token_buckets {
 namespace {
 
+int64_t NowNanos(Db& db) { return db.thread().SteadyNanos(db.store().steady_time()); }
+
 Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
   Record* record = db.Find(key, lookup);
   if (record != nullptr && record->type() != Type::kTokenBucket) return Errc::kWrongType;
@@ -53,7 +55,7 @@ Result<TokenDecision> Take(Db& db, KeyView key, const TokenQuota& quota, int64_t
     if (!over) return Errc::kWrongType;
     bucket = nullptr;
   }
-  const int64_t now_ns = db.store().steady_time().Nanos();
+  const int64_t now_ns = NowNanos(db);
   const int64_t arrival_ns = bucket == nullptr || over ? now_ns : bucket->integer();
   const Result<TokenDecision> decision = TakeTokens(quota, arrival_ns, now_ns, quantity);
   if (decision.ok() && !decision->limited && quantity != 0) {
@@ -65,7 +67,7 @@ Result<TokenDecision> Take(Db& db, KeyView key, const TokenQuota& quota, int64_t
 Result<TokenDecision> Peek(Db& db, KeyView key, const TokenQuota& quota) {
   const Result<Record*> found = Find(db, key, Lookup::kPeek);
   if (!found.ok()) return found.error();
-  const int64_t now_ns = db.store().steady_time().Nanos();
+  const int64_t now_ns = NowNanos(db);
   return TakeTokens(quota, *found == nullptr ? now_ns : (*found)->integer(), now_ns, 0);
 }
 
@@ -76,7 +78,7 @@ Result<bool> Reset(Db& db, KeyView key) {
 }
 
 void SetState(Db& db, KeyView key, int64_t arrival_ns) {
-  if (arrival_ns <= db.store().steady_time().Nanos()) {
+  if (arrival_ns <= NowNanos(db)) {
     keys::Delete(db, key);
     return;
   }

@@ -13,17 +13,6 @@
 #include "server/worker.h"
 
 namespace alai {
-namespace {
-
-void ReplyTimedOut(ReplyWriter& reply, KeyWaiter::OnTimeout on_timeout) {
-  if (on_timeout == KeyWaiter::OnTimeout::kNull) {
-    reply.Null();
-  } else {
-    reply.NullArray();
-  }
-}
-
-}  // namespace
 
 int64_t ReadBlockingTimeout(ArgReader& args, UnixMillis now) {
   constexpr double kNanosPerSecond = 1e9;
@@ -61,13 +50,11 @@ Waiter::Readiness KeyWaiter::AskOwner() {
 // Takes the waiter out of its queues when it ends, however it does.
 class KeyWait final : public Suspension {
  public:
-  KeyWait(Call& call, std::shared_ptr<KeyWaiter> waiter, std::vector<std::string> keys,
-          KeyWaiter::OnTimeout on_timeout)
+  KeyWait(Call& call, std::shared_ptr<KeyWaiter> waiter, std::vector<std::string> keys)
       : store_(call.db().store()),
         db_(call.db().index()),
         waiter_(std::move(waiter)),
-        keys_(std::move(keys)),
-        on_timeout_(on_timeout) {
+        keys_(std::move(keys)) {
     first = Next::kWait;
     for (const std::string& key : keys_) QueuesOf(key).Add(db_, key, waiter_);
   }
@@ -90,10 +77,11 @@ class KeyWait final : public Suspension {
     for (const std::string& key : keys_) thread.ready_keys().push_back({db_, key});
     store_.ServeWaiters(thread, call.db().tally(), call.now(), HeldByRequest(*request_));
     request_.reset();
+    store_.ServeNext(thread, call.db().tally(), call.now());
     return Replied(call) ? Next::kDone : Next::kWait;
   }
   bool MayEnd() override { return waiter_->Claim(); }
-  void TimedOut(Call& call) override { ReplyTimedOut(call.reply(), on_timeout_); }
+  void TimedOut(Call& call) override { call.reply().NullArray(); }
   bool unblockable() const override { return true; }
 
  private:
@@ -121,14 +109,13 @@ class KeyWait final : public Suspension {
   const int db_;
   const std::shared_ptr<KeyWaiter> waiter_;
   const std::vector<std::string> keys_;
-  const KeyWaiter::OnTimeout on_timeout_;
   std::unique_ptr<LockRequest> request_;  // while its shards are being locked
 };
 
 void WaitForKeys(Call& call, std::shared_ptr<KeyWaiter> waiter, std::vector<std::string> keys,
-                 int64_t timeout_ns, KeyWaiter::OnTimeout on_timeout) {
+                 int64_t timeout_ns) {
   const int64_t now_ns = call.worker().monotonic_ns();
-  auto wait = std::make_unique<KeyWait>(call, std::move(waiter), std::move(keys), on_timeout);
+  auto wait = std::make_unique<KeyWait>(call, std::move(waiter), std::move(keys));
   if (timeout_ns != INT64_MAX && __builtin_add_overflow(now_ns, timeout_ns, &wait->deadline_ns)) {
     wait->deadline_ns = INT64_MAX;
   }

@@ -34,16 +34,12 @@ class KeyWaiter : public Waiter {
 
   void Serve(Db& db, KeyView key) final;
 
-  // What the client is told when its time is over.
-  enum class OnTimeout : uint8_t { kNull, kNullArray };
-
  protected:
   // Does what the command does once the key is ready, and replies.
   virtual void Take(Db& db, KeyView key, ReplyWriter& reply) = 0;
-  // From Ready() when the caller lacks shards: the client's worker locks what AddShards() says, in addition to
-  // those of the keys, and asks again.
+  // From Ready() when the caller lacks shards: unless he gets them soon, the client's worker locks what
+  // AddShards() says, in addition to those of the keys, and asks again.
   Readiness AskOwner();
-  virtual void AddShards(const Store&, ShardSet&) const {}
 
  private:
   friend class KeyWait;
@@ -57,8 +53,9 @@ class KeyWaiter : public Waiter {
   std::atomic<bool> asked_{false};
 };
 
-// Suspends the call until one of `keys` serves the waiter or `timeout_ns` have passed.
+// Suspends the call until one of `keys` serves the waiter or `timeout_ns` have passed, which is answered with a
+// null array, also where an element is waited for.
 void WaitForKeys(Call& call, std::shared_ptr<KeyWaiter> waiter, std::vector<std::string> keys,
-                 int64_t timeout_ns, KeyWaiter::OnTimeout on_timeout);
+                 int64_t timeout_ns);
 
 }  // namespace alai

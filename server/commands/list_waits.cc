@@ -109,8 +109,7 @@ void PopOrWait(Call& call, std::span<const std::string_view> keys, ListEnd end, 
     if (error == Errc::kOk) return;
     if (error != Errc::kNoKey) return call.Fail(error);
   }
-  WaitForKeys(call, std::make_shared<PopWaiter>(call, end, count), Copied(keys), timeout_ns,
-              KeyWaiter::OnTimeout::kNullArray);
+  WaitForKeys(call, std::make_shared<PopWaiter>(call, end, count), Copied(keys), timeout_ns);
 }
 
 void BPop(Call& call, ListEnd end) {
@@ -151,7 +150,7 @@ void MoveOrWait(Call& call, ListEnd from_end, ListEnd to_end, int64_t timeout_ns
   if (!moved.ok()) return call.Fail(moved.error());
   if (*moved) return;
   WaitForKeys(call, std::make_shared<MoveWaiter>(call, to, from_end, to_end), {std::string(from)},
-              timeout_ns, KeyWaiter::OnTimeout::kNull);
+              timeout_ns);
 }
 
 void BLMove(Call& call) {

@@ -48,8 +48,7 @@ void TakeOrWait(Call& call, std::span<const std::string_view> keys, End end, uin
     if (error != Errc::kNoKey) return call.Fail(error);
   }
   WaitForKeys(call, std::make_shared<SortedSetWaiter>(call, end, count),
-              std::vector<std::string>(keys.begin(), keys.end()), timeout_ns,
-              KeyWaiter::OnTimeout::kNullArray);
+              std::vector<std::string>(keys.begin(), keys.end()), timeout_ns);
 }
 
 void BZPop(Call& call, End end) {

@@ -74,7 +74,7 @@ class GroupWaiter final : public KeyWaiter {
 
  private:
   void Take(Db& db, KeyView key, ReplyWriter& reply) override {
-    const Result<GroupAt> found = streams::FindGroup(db, key, group_, Lookup::kUse);
+    const Result<GroupAt> found = streams::FindGroup(db, key, group_, Lookup::kWrite);
     if (!found.ok()) return WriteError(reply, found.error(), key.bytes, group_);
     StreamsReply streams(reply);
     WriteNew(streams, reply, db, key, *found,
@@ -134,8 +134,8 @@ void XReadGroup(Call& call) {
   }
   if (!streams.empty() || !request.block_ns.has_value()) return streams.End();
   WaitForKeys(call, std::make_shared<GroupWaiter>(call, request),
-              std::vector<std::string>(request.keys.begin(), request.keys.end()), *request.block_ns,
-              KeyWaiter::OnTimeout::kNullArray);
+              std::vector<std::string>(request.keys.begin(), request.keys.end()),
+              *request.block_ns);
 }
 
 constexpr CommandSpec kCommands[] = {

@@ -49,7 +49,7 @@ class ReadWaiter final : public KeyWaiter {
 
  private:
   void Take(Db& db, KeyView key, ReplyWriter& reply) override {
-    const Result<const Stream*> stream = streams::Read(db, key);
+    const Result<const Stream*> stream = streams::Read(db, key, Lookup::kWrite);
     StreamsReply written(reply);
     WriteBehind(written, reply, key.bytes, **stream, AfterOf(key), count_max_);
     written.End();
@@ -107,8 +107,7 @@ void ReadAll(Call& call, const StreamReadRequest& request, std::span<const Strea
 void WaitForEntries(Call& call, const StreamReadRequest& request, std::vector<StreamId> after) {
   std::vector<std::string> keys(request.keys.begin(), request.keys.end());
   auto waiter = std::make_shared<ReadWaiter>(call, keys, std::move(after), request.count_max);
-  WaitForKeys(call, std::move(waiter), std::move(keys), *request.block_ns,
-              KeyWaiter::OnTimeout::kNullArray);
+  WaitForKeys(call, std::move(waiter), std::move(keys), *request.block_ns);
 }
 
 void XRead(Call& call) {

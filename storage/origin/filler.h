@@ -3,10 +3,11 @@
 // Threads     A loader's, which is a thread of the store; nothing locked.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
 #include "engine/key_view.h"
 #include "engine/store.h"
 #include "storage/origin/rule.h"

@@ -10,12 +10,12 @@
 //                 numbers with leading zeros or a plus, and UUIDs in another spelling, do not match.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "absl/status/status.h"
 
 namespace alai::origin {
 

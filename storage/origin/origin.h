@@ -19,6 +19,8 @@
 //                 since before its query was sent.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -33,7 +35,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "engine/miss_source.h"
 #include "engine/store.h"
 #include "storage/origin/breaker.h"

@@ -9,12 +9,13 @@
 //             comparison or two.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "engine/prefix_table.h"
 #include "storage/origin/rule.h"
 

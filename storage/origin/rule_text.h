@@ -16,13 +16,14 @@
 // Invariants  ReadRule() of RuleWords() is the same rule.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "storage/origin/rule.h"
 
 namespace alai::origin {

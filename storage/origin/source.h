@@ -9,6 +9,8 @@
 //               others             the statement failed; the connection is good
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -18,7 +20,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "storage/origin/rule.h"
 
 namespace alai::origin {

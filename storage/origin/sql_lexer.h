@@ -9,12 +9,12 @@
 // Invariants  The tokens are views into the text, in their order, and do not overlap.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "absl/status/status.h"
 
 namespace alai::origin {
 

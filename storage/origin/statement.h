@@ -19,11 +19,12 @@
 // Threads     Pure functions.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "engine/record.h"
 #include "storage/origin/key_pattern.h"
 #include "storage/origin/sql_lexer.h"

@@ -52,10 +52,11 @@ absl::Status ReadNames(const Rule& rule, Names* names) {
 std::string KeyExpression(const Rule& rule, const char* row) {
   std::string expression;
   for (const std::string& column : rule.columns) {
-    const std::string text = std::string(row) + "." + QuotedSqlName(column) + "::pg_catalog.text";
+    std::string text = row;
+    text.append(".").append(QuotedSqlName(column)).append("::pg_catalog.text");
     if (!expression.empty()) expression += "\n        || ";
-    expression += "' ' || pg_catalog.octet_length(pg_catalog.convert_to(" + text +
-                  ", 'UTF8')) || ':' || " + text;
+    expression.append("' ' || pg_catalog.octet_length(pg_catalog.convert_to(").append(text);
+    expression.append(", 'UTF8')) || ':' || ").append(text);
   }
   return expression;
 }

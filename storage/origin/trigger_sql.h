@@ -10,9 +10,10 @@
 // Threads     Pure functions.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <string>
 
-#include "absl/status/status.h"
 #include "storage/origin/rule.h"
 
 namespace alai::origin {

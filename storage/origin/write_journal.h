@@ -17,6 +17,7 @@
 //             (4) One process has the journal: the file is locked.
 #pragma once
 
+#include <absl/status/status.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -27,7 +28,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "storage/origin/journal_format.h"
 
 namespace alai::origin {

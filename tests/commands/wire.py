@@ -13,6 +13,7 @@ with the bytes of a server raises BadReply, so that a test never mistakes it for
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -231,6 +232,10 @@ class Connection:
         data = bytes(self._buffer)
         self._buffer.clear()
         return data
+
+    def readable(self) -> bool:
+        """Whether something has arrived, without waiting for it."""
+        return bool(self._buffer or select.select([self.socket], [], [], 0)[0])
 
     def quiet_for(self, seconds: float) -> bool:
         """True when nothing arrives and nobody hangs up within `seconds`."""

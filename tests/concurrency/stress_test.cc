@@ -6,9 +6,11 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/number.h"
 #include "engine/base/random.h"
 #include "engine/blob.h"
 #include "engine/store.h"
+#include "engine/types/hashes.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
@@ -211,6 +213,42 @@ TEST_CASE_METHOD(Stress, "flushes, swaps and transactions do not disturb each ot
       store_, [](void*) {}, nullptr);
   request.shards().AddAll(store_.shard_count());
   CHECK(request.Acquire());
+}
+
+TEST_CASE_METHOD(Stress, "hints about parts of a value hold while it changes, moves and goes") {
+  store_.packing.hash_entries.store(4);
+  std::atomic<uint64_t> wrong{0};
+  Run(4, [&](StoreThread& thread, Random& random, int t) {
+    const std::string name = "hash" + std::to_string(random.Below(3));
+    const std::string field = "field" + std::to_string(random.Below(200));
+    if (t < 2) {
+      const std::string other = "field" + std::to_string(random.Below(200));
+      const std::string_view names[] = {field, other};
+      store_.PrefetchParts(0, MakeKey(name), names);
+      return;
+    }
+    Locked(thread, name, [&](Db& db, KeyView key) {
+      const uint64_t dice = random.Below(400);
+      const std::string_view pair[] = {field, field};
+      if (dice == 0) {
+        keys::Delete(db, key);
+      } else if (dice == 1) {
+        static_cast<void>(strings::Set(db, key, "text", {}));
+      } else if (dice == 2) {
+        const Record* record = db.Find(key);
+        if (record != nullptr && record->type() == Type::kString) keys::Delete(db, key);
+      } else if (dice < 250) {
+        static_cast<void>(hashes::Set(db, key, pair));
+      } else {
+        const Result<Record*> found = hashes::Find(db, key, Lookup::kUse);
+        if (!found.ok() || *found == nullptr) return;
+        char digits[kInt64CharsMax];
+        const auto value = hashes::Fields(*found, db.now()).Find(field);
+        if (value.has_value() && value->View(digits) != field) ++wrong;
+      }
+    });
+  });
+  CHECK(wrong == 0);
 }
 
 TEST_CASE_METHOD(Stress, "large values are read whole while they are appended to and overwritten") {

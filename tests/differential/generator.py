@@ -2,7 +2,7 @@
 and connection command with all its options, and now and then something wrong.
 
 A sequence (an episode) is a list of items that a driver plays against both servers: a Command is
-sent, a Probe is a look at the whole state that takes several requests. An episode begins with empty
+sent, a Probe is a look at the whole state that takes several requests, a Handover is a client that waits. An episode begins with empty
 databases, so it can be repeated alone from the run's seed and its own number.
 """
 
@@ -13,6 +13,7 @@ from random import Random
 from typing import Callable
 
 import bitmap_commands
+import blocking_commands
 import collection_commands
 import connection_commands
 import group_commands
@@ -23,6 +24,7 @@ import sort_commands
 import sorted_set_commands
 import stream_commands
 import string_commands
+from blocking_commands import Handover
 from values import Exact, Values
 
 WRONG_ARITY = 0.02
@@ -30,6 +32,7 @@ JUNK_ARGUMENT = 0.03
 UNKNOWN_COMMAND = 0.003
 CONNECTION_SWITCH = 0.02
 PROBE = 0.002
+HANDOVER = 0.01
 SHORT_LIFE_ROUNDS = 3
 SHORT_LIFE_WRITES = 60
 
@@ -92,7 +95,7 @@ class Wait:
     seconds: float
 
 
-Item = Command | Probe | Wait
+Item = Command | Probe | Wait | Handover
 Producer = Callable[[Values], list[list[bytes]]]
 
 TABLE: list[tuple[float, Producer]] = (
@@ -132,6 +135,8 @@ def episode(seed: int, number: int, commands: int, payloads: list[bytes]) -> lis
                 items.append(Command(connection, (b"EXISTS", sent[1])))
         if values.chance() < PROBE:
             items.append(Probe(connection, *_probe(values)))
+        if values.chance() < HANDOVER:
+            items.append(blocking_commands.handover(values, connection))
     items.append(Probe(connection, "state"))
     items.append(Probe(connection, "statistics"))
     items.append(Probe(connection, "exchange"))

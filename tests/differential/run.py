@@ -20,6 +20,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Sequence
 
 sys.path[:0] = [
     str(Path(__file__).resolve().parent),
@@ -31,6 +32,7 @@ import human_format
 import live_server
 import minimise
 import streams
+from blocking_commands import Handover
 from generator import Command, Item, Probe
 from servers import Difference, Pair
 
@@ -149,9 +151,26 @@ def show(items: list[Item]) -> list[str]:
             lines.append(
                 f"  (look at the {item.kind}) " + " ".join(_show_argument(arg) for arg in item.args)
             )
+        elif isinstance(item, Handover):
+            lines += _show_handover(item)
         else:
             lines.append(f"  @advance {item.seconds * 1000:.0f}ms")
     return lines
+
+
+def _show_handover(item: Handover) -> list[str]:
+    def shown(connection: int, requests: Sequence[tuple[bytes, ...]]) -> list[str]:
+        texts = ["  > " + " ".join(map(_show_argument, request)) for request in requests]
+        return [f"  @connection {connection}", *texts]
+
+    other = 1 - item.connection
+    return [
+        *shown(other, item.before),
+        *shown(item.connection, [item.waiter]),
+        *shown(other, item.meanwhile),
+        "  (the waiter is unblocked)",
+        *shown(other, item.after),
+    ]
 
 
 def _show_argument(arg: bytes) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 import allowed
 import payload
 import wire
+from blocking_commands import Handover
 from generator import Command, Item, Probe, Wait
 from live_server import LiveServer
 from wire import encode
@@ -28,6 +29,10 @@ DATABASES = 16
 CHECKED_PAYLOAD_BYTES_MAX = 2000
 # Statistics whose counts depend on how often a full SCAN had to call.
 UNCOUNTED = ("scan", "info", "config|resetstat")
+# Commands that wait; for stock one that is unblocked has failed.
+UNBLOCKED_FAIL = """
+    blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop xread xreadgroup
+""".split()
 # What Side.state() asks about each key.
 STATE_NAMES = ("TYPE", "GET", "HGETALL", "SMEMBERS", "ZRANGE", "PTTL", "PEXPIRETIME", "ENCODING")
 # What is dumped and restored, and how the restored value is read; the forms of other types are each server's own.
@@ -50,7 +55,18 @@ class Difference:
     def kind(self) -> str:
         if isinstance(self.item, Command):
             return self.item.args[0].decode("latin-1").upper()
+        if isinstance(self.item, Handover):
+            return self.item.waiter[0].decode("latin-1").upper()
         return type(self.item).__name__
+
+
+def _batch(requests: Sequence[tuple[bytes, ...]]) -> bytes:
+    return b"".join(encode(request) for request in requests) + BATCH_END
+
+
+def _answers(connection: wire.Connection, requests: Sequence[tuple[bytes, ...]]) -> bytes:
+    connection.send(_batch(requests))
+    return connection.read_until(BATCH_ENDING)
 
 
 class Side:
@@ -59,6 +75,7 @@ class Side:
     def __init__(self, binary: str, options: list[str]):
         self.server = LiveServer(binary, OPTIONS + options)
         self.connections: list[wire.Connection] = []
+        self.ids: list[int] = []  # of those, as the server calls them
         self.inspector = self._connect()
         self.changes_before = 0
         self.rdb_version = 0
@@ -73,12 +90,13 @@ class Side:
         for connection in [*self.connections, self.inspector]:
             connection.close()
         self.connections = [self._connect(), self._connect()]
+        self.ids = [connection.call("CLIENT", "ID") for connection in self.connections]
         self.inspector = self._connect()
         replies = self.ask(
             [[b"SET", b"k", b"v"], [b"DUMP", b"k"], [b"FLUSHALL"], [b"CONFIG", b"RESETSTAT"]]
         )
         self.rdb_version = payload.version(replies[1])
-        self.changes_before = int(self.info()["rdb_changes_since_last_save"])
+        self.changes_before = self._changes()
 
     def stop(self) -> None:
         for connection in [*self.connections, self.inspector]:
@@ -92,6 +110,27 @@ class Side:
     def info(self) -> dict[str, str]:
         text = self.ask([[b"INFO", b"everything"]])[0].decode()
         return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+
+    def hand_over(self, item: Handover) -> list[bytes]:
+        """The answers to what was played before, to the waiter, meanwhile and after, and how it ended."""
+        waiter, other = self.connections[item.connection], self.connections[1 - item.connection]
+        changes = self._changes()
+        before = _answers(other, item.before)
+        waiter.send(_batch([(b"SELECT", b"0"), item.waiter]))
+        deadline = time.monotonic() + REPLY_TIMEOUT_S
+        while not waiter.readable() and self.info()["blocked_clients"] == "0":
+            if time.monotonic() > deadline:
+                raise TimeoutError("neither an answer nor a client that waits")
+        meanwhile = _answers(other, item.meanwhile)
+        ended = self.ask([[b"CLIENT", b"UNBLOCK", b"%d" % self.ids[item.connection]]])
+        waited = waiter.read_until(BATCH_ENDING)
+        after = _answers(other, item.after)
+        # Stock does not count all that it does when it serves a client.
+        self.changes_before += self._changes() - changes
+        return [before, waited, meanwhile, repr(ended).encode(), after]
+
+    def _changes(self) -> int:
+        return int(self.info()["rdb_changes_since_last_save"])
 
     def state(self) -> dict[tuple[int, bytes], dict[str, Any]]:
         """Every key of every database with all that can be seen of it."""
@@ -131,12 +170,14 @@ class Side:
                 "total_error_replies",
             )
         }
-        kept["changes"] = str(int(info["rdb_changes_since_last_save"]) - self.changes_before)
+        kept["changes"] = str(self._changes() - self.changes_before)
         for name, value in info.items():
             if name.startswith("errorstat_"):
                 kept[name] = value
             if name.startswith("cmdstat_") and name.removeprefix("cmdstat_") not in UNCOUNTED:
                 fields = dict(field.split("=") for field in value.split(","))
+                if name.removeprefix("cmdstat_") in UNBLOCKED_FAIL:
+                    fields["failed_calls"] = "-"
                 kept[
                     name
                 ] = f"{fields['calls']} {fields['rejected_calls']} {fields['failed_calls']}"
@@ -221,6 +262,8 @@ class Pair:
         if isinstance(item, Wait):
             time.sleep(item.seconds)
             return None
+        if isinstance(item, Handover):
+            return self._play_handover(position, item)
         texts = getattr(self, "_probe_" + item.kind)(item)
         return None if texts is None else Difference(position, item, *texts)
 
@@ -253,6 +296,13 @@ class Pair:
         if ours == stock:
             return None
         return _first_difference(position, commands, (ours, stock), apart_ms)
+
+    def _play_handover(self, position: int, item: Handover) -> Difference | None:
+        ours, stock = (side.hand_over(item) for side in self.sides)
+        self.commands += len(item.before) + 1 + len(item.meanwhile) + len(item.after)
+        if ours == stock:
+            return None
+        return Difference(position, item, repr(ours), repr(stock))
 
     def _probe_state(self, _: Probe) -> tuple[str, str] | None:
         began = time.monotonic()

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "engine/bits_count.h"
 #include "tests/catch.h"
 
 namespace alai {
@@ -57,6 +58,21 @@ TEST_CASE("Bits are counted and found as one by one", "[bits]") {
     }
     REQUIRE(bits::Get(bytes, first) == bools[first]);
     REQUIRE_FALSE(bits::Get(bytes, bools.size() + random.Below(100)));
+  }
+}
+
+TEST_CASE("Every way of counting gives the same", "[bits]") {
+  const auto seed = RandomSeed();
+  INFO("seed " << seed);
+  Random random(seed);
+  for (int round = 0; round < 300; ++round) {
+    const std::string bytes = RandomBytes(random, 1 + random.Below(4000));
+    const std::string_view unaligned = std::string_view(bytes).substr(random.Below(bytes.size()));
+    const Bools bools = BoolsOf(unaligned);
+    const auto expected = static_cast<uint64_t>(std::ranges::count(bools, true));
+    for (const bits::CountFunction count : bits::CountFunctions()) {
+      REQUIRE(count(unaligned) == expected);
+    }
   }
 }
 

@@ -134,6 +134,30 @@ TEST_CASE_METHOD(Fixture, "large containers are freed in slices by who has the t
   CHECK(store_.detached_bytes() == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "a container is pending from its removal on until it is freed") {
+  PutBlocks("whole", 100);
+  PutBlocks("few parts", 10);
+  CHECK(Erase("few parts"));
+  CHECK(lazy_free().pending() == 0);
+  CHECK(Erase("whole"));
+  CHECK(lazy_free().pending() == 1);
+  CHECK(lazy_free().freed() == 0);
+  Settle();
+  while (store_.FreeDetached(thread_, 1'000'000)) {
+  }
+  CHECK(lazy_free().pending() == 0);
+  CHECK(lazy_free().freed() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a container that its key keeps is not pending for long") {
+  Record* record = PutBlocks("k", 100);
+  db().SetDeadline(MakeKey("k"), record, clock_.WallMillis() + 1000);
+  Settle();
+  CHECK(lazy_free().pending() == 0);
+  CHECK(lazy_free().freed() == 0);
+  CHECK(alive == alive_before_ + 1);
+}
+
 TEST_CASE_METHOD(Fixture, "for each cause it can be said that large containers are freed at once") {
   LazyFree& lazy = lazy_free();
   const auto erase = [&](const char* key) { CHECK(db().Erase(MakeKey(key), FreeCause::kDelete)); };

@@ -1,9 +1,11 @@
+// Marks on keys, what wipes them, and what lookups note for an origin.
 #include "engine/key_marks.h"
 
 #include <map>
 #include <string>
 #include <utility>
 
+#include "engine/base/random.h"
 #include "engine/miss_source.h"
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"

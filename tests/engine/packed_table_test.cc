@@ -93,11 +93,20 @@ UnixMillis AnyDeadline(Random& random) {
   return random.Below(3) == 0 ? kNoDeadline : static_cast<UnixMillis>(random.Below(100'000));
 }
 
+// Names some members, there or not, more than are asked for at once. A hint changes nothing.
+void Hint(Random& random, const PackedTable& table, uint64_t names) {
+  std::vector<std::string> members(random.Below(60));
+  for (std::string& member : members) member = AnyName(random.Below(names));
+  const std::vector<std::string_view> views(members.begin(), members.end());
+  table.Prefetch(views);
+}
+
 // One random change to a map, made to the model, too.
 void Change(Random& random, PackedTable& table, Model& model, uint64_t names, bool growing) {
   const std::string name = AnyName(random.Below(names));
   const auto it = model.find(name);
   const bool there = it != model.end();
+  if (random.Below(4) == 0) Hint(random, table, names);
   switch (random.Below(10)) {
     case 0: {
       const std::string value = AnyBytes(random, AnySize(random));
@@ -168,6 +177,7 @@ TEST_CASE("a packed set is what a set of strings is") {
   std::unordered_set<std::string> model;
   for (int i = 0; i < 60'000; ++i) {
     const std::string name = AnyName(random.Below(i < 30'000 ? 10'000 : 3'000));
+    if (i % 100 == 0) Hint(random, table, 10'000);
     if (random.Below(3) == 0) {
       REQUIRE(table.Erase(name) == (model.erase(name) != 0));
     } else {

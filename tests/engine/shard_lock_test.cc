@@ -38,6 +38,21 @@ TEST_CASE("the writer bit is taken once, and every release is a new version") {
   lock.Unlock();
 }
 
+TEST_CASE("a release after no change is no new version, and wakes who sleeps") {
+  ShardLock lock;
+  const uint64_t free = lock.version();
+  REQUIRE(lock.TryLockOnce());
+  lock.UnlockUnchanged();
+  CHECK(lock.version() == free);
+  std::string log;
+  Sleeper sleeper(log, 'a');
+  REQUIRE(lock.TryLockOnce());
+  REQUIRE(lock.Sleep(sleeper, false));
+  lock.UnlockUnchanged();
+  CHECK(log == "a");
+  CHECK(lock.version() == free);
+}
+
 TEST_CASE("a claim keeps new writers out and lets the present one finish") {
   ShardLock lock;
   REQUIRE(lock.TryLock());

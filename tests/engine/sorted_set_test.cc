@@ -157,6 +157,12 @@ TEST_CASE("a sorted set does what a map and a set do, whatever the scores and me
             fixture.Remove(fixture.AnyMember(random));
           }
           if (i % 30 == 0) fixture.CheckMember(member);
+          if (i % 20 == 0) {
+            const std::string hinted = MemberOf(members, kinds, random);
+            const std::vector<std::string_view> views{member, hinted, member};
+            fixture.set.Prefetch(views);
+            fixture.set.Prefetch(std::vector<std::string_view>(40, hinted));
+          }
           if (i % 30 != 7) continue;
           const ScoreRange range = RangeOf(scores, random);
           std::vector<Entry> expected;

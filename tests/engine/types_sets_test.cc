@@ -451,6 +451,7 @@ TEST_CASE_METHOD(SetsFixture, "a copy of a table is a set of its own") {
 TEST_CASE_METHOD(SetsFixture, "an optimistic reader of a table is sent to the lock") {
   Add("packed", {"1"});
   MakeTable("table", {"1"});
+  tally_ = {};
   Db reader(store_, thread_, tally_, 0, Access::kOptimistic, clock_.WallMillis());
   CHECK(sets::Find(reader, MakeKey("packed"), Lookup::kUse).value() != nullptr);
   CHECK_FALSE(tally_.needs_lock);

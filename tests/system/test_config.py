@@ -231,6 +231,29 @@ class Rewrite(ProcessCase):
         connection.call("SET", "memory:1", "v")
         self.assertEqual(connection.call("TTL", "memory:1"), 60)
 
+    @own
+    def test_origin_rules_of_the_file_are_kept(self):
+        port = live_server.free_port()
+        query = "SELECT to_jsonb(m) FROM memories m WHERE id = $1"
+        tags = r'"SELECT \"T\"\nFROM t WHERE i = $1"'
+        path = self.write(
+            "origin.conf",
+            f"port {port}\nbind 127.0.0.1\n"
+            f"origin-rule memory memory:{{id:uuid}} TTL 3600.50 query '{query};'\n"
+            f"origin-rule tags tags:{{id:int}} type list query {tags}\n",
+        )
+        written = (
+            f'\norigin-rule memory "memory:{{id:uuid}}" ttl 3600.5 query "{query}"\n'
+            f'origin-rule tags "tags:{{id:int}}" type list query {tags}\n'
+        )
+        for _ in range(2):
+            process = self.spawn(path)
+            connection = self.await_port(port)
+            self.assertEqual(connection.call("CONFIG", "REWRITE"), wire.Status(b"OK"))
+            self.assertIn(written, Path(path).read_text())
+            process.terminate()
+            process.wait(20)
+
     def test_what_is_rewritten_starts_the_same_server(self):
         port = live_server.free_port()
         path = self.write(

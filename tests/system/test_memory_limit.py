@@ -194,6 +194,20 @@ class ClientMemory(ServerCase):
         spared.send(b"x" * 100_000 + b"\r\n")
         self.assertEqual(len(spared.read()), 1_000_000)
 
+    def test_no_key_goes_for_what_clients_take_too_much(self):
+        server = self.start(
+            *("--maxmemory", "21mb", "--maxmemory-policy", "allkeys-lru"),
+            *("--maxmemory-clients", "6mb"),
+        )
+        admin = self.connect(server)
+        for i in range(100):
+            self.assertEqual(admin.call("SET", f"key:{i}", "x" * 120_000), OK)
+        for _ in range(3):
+            self.fill(server, 30)
+        self.assertTrue(wait_until(lambda: self.evicted(server) > 60))
+        self.assertEqual(self.info(server)["evicted_keys"], "0")
+        self.assertEqual(admin.call("DBSIZE"), 100)
+
     def test_a_lower_limit_holds_at_once(self):
         server = self.start()
         self.fill(server, 30)

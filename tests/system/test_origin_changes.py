@@ -1,5 +1,4 @@
-"""The cache stays true to the database: a commit makes a key go or be loaded again, also what was changed while
-nobody could tell."""
+"""The cache stays true to the database: a commit makes a key go or be loaded again."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ import time
 import psycopg2
 
 import wire
-from fault_proxy import FaultProxy
 from origin_case import MEMORY, OriginCase, memory_key, rule
 from server_case import wait_until
 
@@ -107,53 +105,6 @@ class Changes(ChangeCase):
         self.sql("TRUNCATE memories")
         self.await_value(client, memory_key(1), None)
         self.assertEqual([client.call("GET", memory_key(n)) for n in range(1, 101)], [None] * 100)
-
-
-class Deafness(ChangeCase):
-    def check_nothing_stale(self, client: wire.Connection, body: bytes, numbers: range) -> None:
-        stale = [n for n in numbers if client.call("GET", memory_key(n)) not in (body, None)]
-        self.assertEqual(stale, [])
-
-    def lose_listener(self, lose, heal) -> None:
-        proxy = FaultProxy(("127.0.0.1", self.database.port))
-        self.addCleanup(proxy.close)
-        _, client = self.start_listening(url=self.database.tcp_url(proxy.port), timeout_ms=500)
-        numbers = range(1, 201)
-        for number in numbers:
-            self.assertEqual(client.call("GET", memory_key(number)), b"memory %d" % number)
-        client.call("SET", memory_key(3000), "mine")
-        lose(proxy)
-        self.sql("UPDATE memories SET body = 'changed'")
-        # The listener notices within its heartbeat and the time for an answer.
-        time.sleep(5.0)
-        heal(proxy)
-        self.await_heard(client, 60.0)
-        self.check_nothing_stale(client, b"changed", numbers)
-        for number in numbers:
-            self.await_value(client, memory_key(number), b"changed", 30.0)
-        self.assertEqual(client.call("GET", memory_key(3000)), b"mine")
-
-    def test_a_connection_that_was_cut(self):
-        self.lose_listener(
-            lambda proxy: (proxy.refuse(), proxy.cut()), lambda proxy: proxy.heal()
-        )
-
-    def test_a_half_open_connection(self):
-        self.lose_listener(lambda proxy: proxy.swallow(), lambda proxy: proxy.heal())
-
-    def test_a_restart_of_the_database(self):
-        _, client = self.start_listening()
-        numbers = range(1, 201)
-        for number in numbers:
-            client.call("GET", memory_key(number))
-        self._connection.close()
-        self._connection = None
-        self.database.stop()
-        self.database.start()
-        self.sql("UPDATE memories SET body = 'changed'")
-        self.await_heard(client, 60.0)
-        for number in numbers:
-            self.await_value(client, memory_key(number), b"changed", 30.0)
 
 
 class Consistency(ChangeCase):
