@@ -8,11 +8,12 @@ import threading
 import time
 
 import wire
-from origin_case import MEMORY, OriginCase, memory_key, rule
+from origin_case import HELD, MEMORY, OriginCase, memory_key, rule
 from server_case import HealthyClient, allow_open_files, wait_until
 
 OK = wire.Status(b"OK")
 HERD = 1000
+HELD_QUERY = f"SELECT $1::text || {HELD}"
 
 
 class Misses(OriginCase):
@@ -139,19 +140,24 @@ class Misses(OriginCase):
 
 class Age(OriginCase):
     def test_absence_is_remembered_until_it_is_over_or_somebody_writes(self):
-        words = rule("memory", MEMORY[1], MEMORY[-1], ttl=60, negative_ttl=1.5)
-        client = self.connect(self.start_origin(words))
+        client = self.connect(
+            self.start_origin(
+                rule("memory", MEMORY[1], MEMORY[-1], negative_ttl=3600),
+                rule("brief", "brief:{id:uuid}", MEMORY[-1], negative_ttl=0.5),
+            )
+        )
+        key, brief = memory_key(2000), memory_key(2000).replace("memory", "brief")
         before = self.queries()
         for _ in range(20):
-            self.assertIsNone(client.call("GET", memory_key(2000)))
+            self.assertIsNone(client.call("GET", key))
         self.assertEqual(self.queries() - before, 1)
+        self.assertIsNone(client.call("GET", brief))
         self.assertEqual(client.call("DBSIZE"), 0)
-        self.sql(f"INSERT INTO memories VALUES ('{memory_key(2000)[7:]}', 'new')")
-        self.await_value(client, memory_key(2000), b"new")
-        self.assertIsNone(client.call("GET", memory_key(2001)))
-        self.sql(f"INSERT INTO memories VALUES ('{memory_key(2001)[7:]}', 'new')")
-        self.assertEqual(client.call("DEL", memory_key(2001)), 0)
-        self.assertEqual(client.call("GET", memory_key(2001)), b"new")
+        self.sql(f"INSERT INTO memories VALUES ('{key[7:]}', 'new')")
+        self.await_value(client, brief, b"new")
+        self.assertIsNone(client.call("GET", key))
+        self.assertEqual(client.call("DEL", key), 0)
+        self.assertEqual(client.call("GET", key), b"new")
 
     def test_a_value_is_loaded_again_before_it_is_over(self):
         words = rule("memory", MEMORY[1], MEMORY[-1], ttl=30, refresh_ahead=0.02)
@@ -182,41 +188,43 @@ class Age(OriginCase):
         self.assertEqual(client.call("GET", memory_key(1)), b"memory 1")
 
     def test_no_load_overwrites_what_was_written_meanwhile(self):
-        words = rule(
-            "memory", MEMORY[1], "SELECT body || left(pg_sleep(0.5)::text, 0) FROM memories WHERE id = $1"
-        )
-        server = self.start_origin(words)
+        query = f"SELECT body || {HELD} FROM memories WHERE id = $1"
+        server = self.start_origin(rule("memory", MEMORY[1], query, timeout_ms=60_000))
         reader, writer = self.connect(server), self.connect(server)
-        reader.send(wire.encode([b"GET", memory_key(1).encode()]))
-        time.sleep(0.2)
-        writer.call("SET", memory_key(1), "mine")
+        with self.queries_held():
+            reader.send(wire.encode([b"GET", memory_key(1).encode()]))
+            self.await_held()
+            writer.call("SET", memory_key(1), "mine")
         self.assertEqual(reader.read(), b"mine")
         self.assertEqual(writer.call("GET", memory_key(1)), b"mine")
 
 
 class Hindrances(OriginCase):
     def test_who_waits_delays_nobody_else(self):
-        words = rule("slow", "slow:{s:int}", "SELECT 'done' FROM pg_sleep($1)", timeout_ms=5000)
-        server = self.start_origin(words)
+        server = self.start_origin(rule("held", "held:{n:int}", HELD_QUERY, timeout_ms=60_000))
         waiting = self.connect(server)
-        with HealthyClient(server) as healthy:
-            waiting.send(wire.encode([b"GET", b"slow:2"]))
-            time.sleep(1.0)
-            self.assertGreater(healthy.replies, 20)
-            self.assertEqual(waiting.read(), b"done")
+        with self.queries_held() as release, HealthyClient(server) as healthy:
+            waiting.send(wire.encode([b"GET", b"held:2"]))
+            self.await_held()
+            before = healthy.replies
+            self.assertTrue(wait_until(lambda: healthy.replies > before + 20))
+            release()
+            self.assertEqual(waiting.read(), b"2")
         healthy.check(self)
 
     def test_a_client_that_goes_away_leaves_the_others(self):
-        words = rule("slow", "slow:{s:int}", "SELECT 'done' FROM pg_sleep($1)", timeout_ms=5000)
-        server = self.start_origin(words)
-        gone, waiting = server.connect(), self.connect(server)
-        for client in (gone, waiting):
-            client.send(wire.encode([b"GET", b"slow:1"]))
-        gone.close()
-        self.assertEqual(waiting.read(), b"done")
+        server = self.start_origin(rule("held", "held:{n:int}", HELD_QUERY, timeout_ms=60_000))
+        gone, waiting, other = server.connect(), self.connect(server), self.connect(server)
+        with self.queries_held():
+            for client in (gone, waiting):
+                client.send(wire.encode([b"GET", b"held:1"]))
+            self.await_held()
+            gone.close()
+            self.assertEqual(other.call("PING"), wire.Status(b"PONG"))
+        self.assertEqual(waiting.read(), b"1")
 
     def test_values_that_are_too_large_are_misses(self):
-        words = rule("r", "r:{n:int}", "SELECT repeat('x', $1)", max_value_bytes=1000, negative_ttl=9)
+        words = rule("r", "r:{n:int}", "SELECT repeat('x', $1)", max_value_bytes=1000, negative_ttl=3600)
         client = self.connect(self.start_origin(words))
         self.assertEqual(client.call("GET", "r:1000"), b"x" * 1000)
         before = self.queries()
@@ -231,22 +239,29 @@ class Hindrances(OriginCase):
         values = client.call("MGET", b"t:\xff", b"t:a", b"t:\0", b"t:'\\\"", b"t:\xed\xa0\x80")
         self.assertEqual(values, [None, b"a!", None, b"'\\\"!", None])
 
-    def test_a_full_queue_is_told_or_is_a_miss(self):
-        for policy in ("busy", "nil"):
-            words = rule(
-                "slow", "slow:{s:int}", "SELECT 'done' FROM pg_sleep(1)", on_overload=policy, timeout_ms=9000
-            )
-            server = self.start_origin(words, options=["--origin-queue-max", "2"])
-            clients = [self.connect(server) for _ in range(6)]
-            for number, client in enumerate(clients):
-                client.send(wire.encode([b"GET", b"slow:%d" % number]))
-            replies = [client.read() for client in clients]
-            self.assertEqual(replies.count(b"done"), 2)
-            refused = [reply for reply in replies if reply != b"done"]
-            if policy == "nil":
-                self.assertEqual(refused, [None] * 4)
-            else:
-                self.assertTrue(all(r.text.startswith(b"ORIGINBUSY") for r in refused), msg=refused)
+    def test_a_full_queue_is_told(self):
+        for reply in self.ask_a_full_queue("busy"):
+            self.assertTrue(reply.text.startswith(b"ORIGINBUSY"), msg=reply)
+
+    def test_a_full_queue_may_be_a_miss(self):
+        self.assertEqual(self.ask_a_full_queue("nil"), [None] * 4)
+
+    def ask_a_full_queue(self, policy: str) -> list[object]:
+        """What those are told for whom there is no room."""
+        words = rule("held", "held:{n:int}", HELD_QUERY, on_overload=policy, timeout_ms=60_000)
+        server = self.start_origin(words, options=["--origin-queue-max", "2"])
+        clients = [self.connect(server) for _ in range(6)]
+        requests = [wire.encode([b"GET", b"held:%d" % number]) for number in range(6)]
+        with self.queries_held():
+            for client, request in zip(clients[:2], requests):
+                client.send(request)
+            self.await_info(clients[2], "origin_keys_under_way", 2)
+            replies = []
+            for client, request in zip(clients[2:], requests[2:]):
+                client.send(request)
+                replies.append(client.read())
+        self.assertEqual([client.read() for client in clients[:2]], [b"0", b"1"])
+        return replies
 
 
 class Pooler(OriginCase):
@@ -257,7 +272,7 @@ class Pooler(OriginCase):
             self.skipTest("no pgbouncer is installed")
         pooler = pgbouncer.Pgbouncer(self.database)
         self.addCleanup(pooler.close)
-        server = self.start_origin(url=pooler.url)
+        server = self.start_origin(url=pooler.url, heard=False)
         problems: list[str] = []
 
         def read(seed: int) -> None:

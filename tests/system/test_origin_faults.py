@@ -25,7 +25,9 @@ class FaultCase(OriginCase):
         self.next = 0
 
     def start_behind_proxy(self, **options: object):
-        words = rule("memory", MEMORY[1], MEMORY[-1], ttl=3600, timeout_ms=TIMEOUT_MS, **options)
+        """Values that are there are served when the database does not answer."""
+        options = {"ttl": 3600, "stale_ttl": 3600, "timeout_ms": TIMEOUT_MS, **options}
+        words = rule("memory", MEMORY[1], MEMORY[-1], **options)
         return self.start_origin(words, url=self.database.tcp_url(self.proxy.port))
 
     def fresh_key(self) -> str:
@@ -51,7 +53,7 @@ class FaultCase(OriginCase):
         with HealthyClient(server) as healthy:
             yield
             self.assertEqual(client.call("GET", memory_key(1000)), b"memory 1000")
-        healthy.check(self, 0.5)
+        healthy.check(self)
 
     def warm(self, client: wire.Connection) -> None:
         self.await_value(client, memory_key(1000), b"memory 1000")
@@ -59,7 +61,7 @@ class FaultCase(OriginCase):
 
 class Network(FaultCase):
     def test_delays_shorter_than_the_time_out_are_waited_for(self):
-        server = self.start_behind_proxy()
+        server = self.start_behind_proxy(timeout_ms=20_000)
         client = self.connect(server)
         self.warm(client)
         self.proxy.delay(0.02)
@@ -79,7 +81,7 @@ class Network(FaultCase):
         self.await_healed(client)
 
     def test_a_connection_that_was_cut_while_idle_is_replaced_unseen(self):
-        server = self.start_behind_proxy()
+        server = self.start_behind_proxy(timeout_ms=20_000)
         client = self.connect(server)
         self.warm(client)
         for _ in range(5):
@@ -116,10 +118,9 @@ class Network(FaultCase):
 
 
 class Database(FaultCase):
-    def start_direct(self, **options: object):
-        options.setdefault("timeout_ms", 1000)
-        words = rule("memory", MEMORY[1], MEMORY[-1], ttl=3600, **options)
-        return self.start_origin(words)
+    def start_direct(self, heard: bool = True):
+        words = rule("memory", MEMORY[1], MEMORY[-1], ttl=3600, stale_ttl=3600, timeout_ms=1000)
+        return self.start_origin(words, heard=heard)
 
     def test_restart(self):
         server = self.start_direct()
@@ -144,7 +145,7 @@ class Database(FaultCase):
 
     def test_a_database_that_comes_after_the_server(self):
         self.database.stop()
-        server = self.start_direct()
+        server = self.start_direct(heard=False)
         client = self.connect(server)
         self.assertIsNone(self.timed_get(client)[0])
         self.database.start()
@@ -152,12 +153,12 @@ class Database(FaultCase):
 
     def test_a_wrong_password_is_told_and_can_be_put_right(self):
         words = rule("memory", MEMORY[1], MEMORY[-1], ttl=3600)
-        server = self.start_origin(words, url=self.database.tcp_url(password="wrong"))
+        server = self.start_origin(words, url=self.database.tcp_url(password="wrong"), heard=False)
         client = self.connect(server)
         with HealthyClient(server) as healthy:
             for _ in range(5):
                 self.assertIsNone(self.timed_get(client)[0])
-        healthy.check(self, 0.5)
+        healthy.check(self)
         self.assertTrue(wait_until(lambda: "password authentication failed" in server.log()))
         self.assertEqual(client.call("CONFIG", "SET", "origin-url", self.database.tcp_url()), OK)
         self.await_healed(client)
@@ -165,7 +166,7 @@ class Database(FaultCase):
     def test_the_password_may_be_in_a_file(self):
         from postgres import PASSWORD
 
-        server = self.start_origin(MEMORY, url=self.database.tcp_url(password="wrong"))
+        server = self.start_origin(MEMORY, url=self.database.tcp_url(password="wrong"), heard=False)
         client = self.connect(server)
         path = f"{server.directory}/password"
         with open(path, "w") as file:
