@@ -194,13 +194,21 @@ Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
   return ReplaceDeadline(key, record, deadline, pinned);
 }
 
-Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned) {
+void Db::Hasten(KeyView key, Record* record, UnixMillis deadline) {
+  DASSERT(access_ == Access::kLocked && record->from_origin());
+  if (record->has_deadline() && record->deadline() <= deadline) return;
+  LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
+  ReplaceDeadline(key, record, deadline, record->pinned(), true);
+}
+
+Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned,
+                            bool from_origin) {
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
   WipeMark(shard, key);
-  Record* fresh = record->CopyWithDeadline(deadline, pinned, false);
+  Record* fresh = record->CopyWithDeadline(deadline, pinned, from_origin);
   Stamp(fresh);
   shard.Replace(thread_, table, key, place, fresh);
   return fresh;

@@ -105,6 +105,9 @@ class Db {
   // Sets or (kNoDeadline) removes the deadline of a record that Find() returned because a client says
   // so; gives the record that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
   Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);
+  // A value that was loaded for a key that was missed, not written by a client, is to go sooner than it would;
+  // it stays such a value. The effect is PEXPIREAT.
+  void Hasten(KeyView key, Record* record, UnixMillis deadline);
   // Sets a deadline that is part of the value, so that it is neither logged nor told of by itself. The
   // record, which Find() returned, has room for it.
   void MoveDeadline(KeyView key, Record* record, UnixMillis deadline);
@@ -142,7 +145,8 @@ class Db {
   Record* CreateWithClassDeadline(KeyView key, Record::Draft draft);
   void NoteClassUse(KeyView key, const Record* record);
   void Stamp(Record* record);
-  Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned);
+  Record* ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned,
+                          bool from_origin = false);
   void LogClassDeadline(KeyView key, UnixMillis deadline);
   Record* AskOrigin(KeyView key, Record* record);
   void WipeMark(Shard& shard, KeyView key);

@@ -243,9 +243,11 @@ class Origin final : public MissSource, public ChangeSink {
   void EndWrite(Flight& flight, const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
-  // Nothing that was loaded or looked up by these rules is believed any more.
-  void Doubt(const std::vector<std::shared_ptr<RuleState>>& rules);
-  void EraseLoaded(StoreThread& thread, int db, KeyView key);
+  // Nothing that was loaded or looked up by these rules is believed any more. With `may_hold` a value may still
+  // be what the database holds: it is over, and goes when its stale-ttl is.
+  void Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool may_hold);
+  // A value that was loaded goes, at once or after so long.
+  void DoubtLoaded(StoreThread& thread, int db, KeyView key, int64_t stale_ms);
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
   void SetActive();
   void CheckRules();

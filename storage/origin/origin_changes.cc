@@ -11,6 +11,17 @@ namespace {
 
 bool Concerns(const RuleState& state) { return state.rule->on_change != OnChange::kNone; }
 
+// The shortest stale-ttl of those of the rules that the key matches; -1: none.
+int64_t StaleMillis(const std::vector<const RuleState*>& rules, int db, std::string_view key) {
+  int64_t least = -1;
+  for (const RuleState* state : rules) {
+    const Rule& rule = *state->rule;
+    if (rule.db != db || !rule.pattern.Match(key, nullptr)) continue;
+    if (least < 0 || rule.stale_ttl_ms < least) least = rule.stale_ttl_ms;
+  }
+  return least;
+}
+
 }  // namespace
 
 bool Origin::Invalidate(const RuleState& state, KeyView key, bool erase) {
@@ -56,26 +67,25 @@ void Origin::OnAllChanged(std::string_view rule) {
   const std::shared_ptr<RuleState> state = StateOf(rule);
   if (state == nullptr || !Concerns(*state)) return;
   state->figures.Add(RuleFigures::kInvalidations);
-  Doubt({state});
+  Doubt({state}, false);
 }
 
 void Origin::OnDeaf(std::string_view why) {
-  const bool was = deaf_.exchange(true);
-  listening_ = false;
-  if (!was) {
+  if (!deaf_.exchange(true)) {
     Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
         static_cast<int>(why.size()), why.data());
-    Doubt(states());
+    Doubt(states(), true);
   }
+  listening_ = false;
 }
 
 void Origin::OnListening() {
   if (deaf_.exchange(false)) Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
+  Doubt(states(), true);
   listening_ = true;
-  Doubt(states());
 }
 
-void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules) {
+void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool may_hold) {
   std::vector<const RuleState*> doubted;
   for (const std::shared_ptr<RuleState>& state : rules) {
     if (Concerns(*state)) doubted.push_back(state.get());
@@ -92,7 +102,11 @@ void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules) {
   std::lock_guard guard(listener_mutex_);
   if (listener_thread_ == nullptr) return;
   const UnixMillis now = store_.clock().WallMillis();
-  std::vector<std::string> keys;
+  struct Doubted {
+    std::string key;
+    int64_t stale_ms;
+  };
+  std::vector<Doubted> keys;
   for (int db_index = 0; db_index < store_.databases(); ++db_index) {
     const bool any = std::any_of(doubted.begin(), doubted.end(), [db_index](const RuleState* s) {
       return s->rule->db == db_index;
@@ -106,29 +120,31 @@ void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules) {
           *listener_thread_, db_index, cursor, 1, now,
           [&](const Record& record) {
             if (!record.from_origin()) return;
-            for (const RuleState* state : doubted) {
-              if (state->rule->db == db_index &&
-                  state->rule->pattern.Match(record.key(), nullptr)) {
-                return keys.emplace_back(record.key()), void();
-              }
-            }
+            const int64_t stale_ms = StaleMillis(doubted, db_index, record.key());
+            if (stale_ms >= 0) keys.push_back({std::string(record.key()), stale_ms});
           },
           ScanStop::kSegmentEnd);
-      for (const std::string& key : keys) EraseLoaded(*listener_thread_, db_index, MakeKey(key));
+      for (const Doubted& each : keys) {
+        DoubtLoaded(*listener_thread_, db_index, MakeKey(each.key), may_hold ? each.stale_ms : 0);
+      }
       listener_thread_->GoOffline();
     } while (cursor != 0);
   }
 }
 
-void Origin::EraseLoaded(StoreThread& thread, int db_index, KeyView key) {
+void Origin::DoubtLoaded(StoreThread& thread, int db_index, KeyView key, int64_t stale_ms) {
   const uint32_t index = store_.ShardIndex(key.hash);
   Shard& shard = store_.shard(index);
   Tally tally;
   shard.lock.Lock();
   Db db(store_, thread, tally, db_index, Access::kLocked, store_.clock().WallMillis());
-  const Record* record = db.Find(key, Lookup::kPeek);
-  if (record != nullptr && record->from_origin() && db.Erase(key, FreeCause::kUnlink)) {
-    db.Notify(KeyEventClass::kGeneric, "del", key);
+  Record* record = db.Find(key, Lookup::kPeek);
+  if (record != nullptr && record->from_origin()) {
+    if (stale_ms > 0) {
+      db.Hasten(key, record, db.now() + stale_ms);
+    } else if (db.Erase(key, FreeCause::kUnlink)) {
+      db.Notify(KeyEventClass::kGeneric, "del", key);
+    }
   }
   store_.ServeWaiters(thread, db.now(), index);
   shard.lock.Unlock();

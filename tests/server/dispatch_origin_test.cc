@@ -388,6 +388,33 @@ TEST_CASE("When changes may have been missed, nothing that was loaded is believe
   server.Expect(client, Request({"TTL", "m:1"}), ":3600\r\n");
 }
 
+TEST_CASE("What may have changed is served for its stale-ttl when the database fails", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"ttl", "3600", "stale-ttl", "60"}));
+  server.AddRule({"brief", "b:{id:int}", "ttl", "10", "stale-ttl", "60", "query",
+                  "SELECT v FROM b WHERE id = $1"});
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "b:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+  server.Expect(client, Request({"TTL", "m:1"}), ":3660\r\n");
+  server.clock.AdvanceMillis(30'000);
+  server.database.Put("1", "uno");
+  server.database.SetStatus(absl::InternalError("no"));
+  server.database.sink()->OnDeaf("connection lost");
+  server.Expect(client, Request({"MGET", "m:1", "b:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+  CHECK(server.figures("memory").Get(origin::RuleFigures::kStaleServed) == 1);
+  server.Expect(client, Request({"TTL", "m:1"}), ":60\r\n");
+  server.Expect(client, Request({"TTL", "b:1"}), ":40\r\n");
+  server.clock.AdvanceMillis(30'000);
+  server.database.sink()->OnListening();
+  server.Expect(client, Request({"TTL", "m:1"}), ":30\r\n");
+  server.database.SetStatus(absl::OkStatus());
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("uno"));
+  server.Expect(client, Request({"TTL", "m:1"}), ":3660\r\n");
+  server.database.sink()->OnAllChanged("memory");
+  CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
+}
+
 TEST_CASE("A client's write makes a loaded value its own", "[origin]") {
   OriginFixture server;
   server.AddRule(MemoryRule({"ttl", "10", "stale-ttl", "60"}));

@@ -10,6 +10,7 @@ import time
 import psycopg2
 
 import wire
+from fault_proxy import FaultProxy
 from origin_case import MEMORY, OriginCase, memory_key, rule
 from server_case import wait_until
 
@@ -105,6 +106,91 @@ class Changes(ChangeCase):
         self.sql("TRUNCATE memories")
         self.await_value(client, memory_key(1), None)
         self.assertEqual([client.call("GET", memory_key(n)) for n in range(1, 101)], [None] * 100)
+
+
+class Deafness(ChangeCase):
+    """What changes while the server does not hear of it is never served once it hears again."""
+
+    KEYS = range(1, 101)
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = FaultProxy(("127.0.0.1", self.database.port))
+        self.addCleanup(self.proxy.close)
+
+    def start_behind_proxy(self, **options: object):
+        """A server that has loaded all keys, and a client of it."""
+        url = self.database.tcp_url(self.proxy.port)
+        server, client = self.start_listening(url=url, **options)
+        for number in self.KEYS:
+            self.await_value(client, memory_key(number), b"memory %d" % number)
+        return server, client
+
+    def change_all(self, prefix: str) -> None:
+        self.sql(f"UPDATE memories SET body = '{prefix} ' || split_part(body, ' ', 2)")
+
+    def expect_all(self, client: wire.Connection, prefix: bytes | None) -> None:
+        expected = [prefix and prefix + b" %d" % number for number in self.KEYS]
+        values = client.call("MGET", *(memory_key(number) for number in self.KEYS))
+        self.assertEqual(values, expected)
+
+    def test_a_cut_connection(self):
+        server, client = self.start_behind_proxy(on_error="error")
+        self.proxy.refuse()
+        self.proxy.cut()
+        self.await_info(client, "origin_listening", 0)
+        self.assertIsInstance(client.call("GET", memory_key(1)), wire.Error)
+        self.change_all("changed")
+        self.proxy.heal()
+        self.await_info(client, "origin_listening", 1)
+        self.await_value(client, memory_key(1), b"changed 1", 60.0)
+        self.expect_all(client, b"changed")
+
+    def test_a_half_open_connection(self):
+        server, client = self.start_behind_proxy(timeout_ms=300)
+        self.proxy.swallow()
+        self.change_all("changed")
+        self.await_info(client, "origin_listening", 0)
+        self.change_all("twice")
+        self.proxy.heal()
+        self.await_info(client, "origin_listening", 1)
+        # Each is loaded anew, with patience: the time-out is short.
+        for number in self.KEYS:
+            seen = []
+            self.assertTrue(
+                wait_until(
+                    lambda: seen.append(client.call("GET", memory_key(number))) or seen[-1], 60.0
+                )
+            )
+            self.assertEqual(set(seen) - {None}, {b"twice %d" % number})
+
+    def test_old_values_are_served_in_need_alone(self):
+        server, client = self.start_behind_proxy(stale_ttl=3600)
+        self.proxy.refuse()
+        self.proxy.cut()
+        self.await_info(client, "origin_listening", 0)
+        self.change_all("changed")
+        self.expect_all(client, b"memory")
+        self.proxy.heal()
+        self.await_info(client, "origin_listening", 1)
+        self.await_value(client, memory_key(1), b"changed 1", 60.0)
+        self.expect_all(client, b"changed")
+
+    def test_a_listener_that_is_ended_again_and_again(self):
+        server, client = self.start_listening()
+        heard = "changes of the database are heard"
+        for turn in range(5):
+            before = server.log().count(heard)
+            self.expect_all(client, b"memory" if turn == 0 else b"turn%d" % (turn - 1))
+            self.database.psql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE query LIKE '%alai_beat_%' AND pid <> pg_backend_pid()"
+            )
+            self.change_all(f"turn{turn}")
+            self.assertTrue(wait_until(lambda: server.log().count(heard) > before, 30.0))
+            self.await_info(client, "origin_listening", 1)
+            self.await_value(client, memory_key(1), b"turn%d 1" % turn)
+            self.expect_all(client, b"turn%d" % turn)
 
 
 class Consistency(ChangeCase):
