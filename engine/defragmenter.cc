@@ -69,8 +69,7 @@ size_t Defragmenter::Move(StoreThread& thread, Table& table, size_t first) {
       const KeyView key = MakeKey(old->key());
       const SlotPlace place = shard.Locate(table, key);
       if (!place || place.word().record() != old) continue;
-      Record* fresh =
-          old->CopyWithDeadline(old->deadline(), old->pinned(), old->from_origin());
+      Record* fresh = old->CopyWithDeadline(old->deadline(), old->pinned(), old->from_origin());
       fresh->set_generation(old->generation());
       shard.Replace(thread, table, key, place, fresh);
       ++moved;

@@ -85,7 +85,8 @@ class Record {
     Container* container = nullptr;  // and this one
     bool read_under_lock = false;
     bool pinned = false;  // readers do not renew the deadline
-    bool from_origin = false;  // no client wrote this value: it was loaded for a key that was missed
+    bool from_origin =
+        false;  // no client wrote this value: it was loaded for a key that was missed
     uint32_t access = 0;
   };
 

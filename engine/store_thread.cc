@@ -61,7 +61,8 @@ void StoreThread::RetireSegment(void* block, size_t size) {
 }
 
 void StoreThread::Retire(void* block, size_t size, RetiredKind kind) {
-  current_.push_back({block, static_cast<uint64_t>(size) << RetiredBatch::kKindBits | static_cast<uint64_t>(kind)});
+  current_.push_back({block, static_cast<uint64_t>(size) << RetiredBatch::kKindBits |
+                                 static_cast<uint64_t>(kind)});
   current_bytes_ += size;
   retired_bytes_.Add(size);
   // Within one turn this can be a lot, which others should know of.

@@ -122,9 +122,9 @@ class alignas(64) WorkerStats {
   Counter blocked_clients;
   Counter clients_in_timeout_table;  // blocked with a deadline
   Counter monitors;
-  Counter changes;           // to the data set, since the start: rdb_changes_since_last_save
-  Counter client_memory;     // bytes held for normal clients: buffers and structures
-  Counter closed_memory;     // of those that are closed, and freed at the end of their worker's turn
+  Counter changes;        // to the data set, since the start: rdb_changes_since_last_save
+  Counter client_memory;  // bytes held for normal clients: buffers and structures
+  Counter closed_memory;  // of those that are closed, and freed at the end of their worker's turn
   Counter recent_max_input;  // largest query buffer and output of the last seconds
   Counter recent_max_output;
 

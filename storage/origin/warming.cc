@@ -22,7 +22,7 @@ bool Warming::Start(std::shared_ptr<RuleState> state, std::string query, uint64_
   progress_.running = true;
   progress_.rule = state_->rule->name;
   thread_ = std::thread([this, query = std::move(query), limit]() mutable {
-    Main(std::move(query), limit == 0 ? UINT64_MAX : limit);
+    Main(query, limit == 0 ? UINT64_MAX : limit);
   });
   return true;
 }
@@ -46,7 +46,7 @@ Warming::Progress Warming::progress() const {
   return progress_;
 }
 
-void Warming::Main(std::string query, uint64_t limit) {
+void Warming::Main(const std::string& query, uint64_t limit) {
   pthread_setname_np(pthread_self(), "alai-warm");
   StoreThread* thread = store_.RegisterThread();
   thread->GoOffline();

@@ -44,7 +44,7 @@ class Warming {
   Progress progress() const;
 
  private:
-  void Main(std::string query, uint64_t limit);
+  void Main(const std::string& query, uint64_t limit);
   bool Visit(StoreThread& thread, const KeyArguments& key);
 
   Origin& origin_;

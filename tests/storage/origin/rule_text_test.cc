@@ -187,8 +187,7 @@ TEST_CASE("What a rule may not be is told") {
         "origin-rule option 'on-error' must be one of nil, error");
   CHECK(Error(With({"on-change", "x"})) ==
         "origin-rule option 'on-change' must be one of delete, reload, none");
-  CHECK(Error(With({"write", "x"})) ==
-        "origin-rule option 'write' must be one of none, through");
+  CHECK(Error(With({"write", "x"})) == "origin-rule option 'write' must be one of none, through");
 }
 
 TEST_CASE("Options that need others say so") {
