@@ -89,7 +89,7 @@ class PlantedDifferences(unittest.TestCase):
             text = self.find(options)
             self.assertNotEqual(text, "", msg=options)
             sent = [line for line in text.split("\n") if line.startswith("  > ")]
-            self.assertLessEqual(len(sent), 3, msg=text)
+            self.assertLessEqual(len(sent), 2, msg=text)
 
     def test_a_dead_server_is_a_difference(self):
         with servers.Pair(STOCK, STOCK) as pair:
