@@ -33,21 +33,6 @@ bool IsOneOf(const pqxx::oid (&types)[kCount], pqxx::oid type) {
 
 bool TakesOneRow(Type type) { return type == Type::kString || type == Type::kHash; }
 
-const char* TypeName(Type type) {
-  switch (type) {
-    case Type::kHash:
-      return "hash";
-    case Type::kList:
-      return "list";
-    case Type::kSet:
-      return "set";
-    case Type::kSortedSet:
-      return "zset";
-    default:
-      return "string";
-  }
-}
-
 // How many columns of a batch query's rows say which key a row is of.
 pqxx::row_size_type KeyColumns(const Rule& rule) {
   return rule.batch_query_given ? static_cast<pqxx::row_size_type>(rule.pattern.captures().size())
@@ -78,7 +63,7 @@ absl::Status CheckColumns(const Rule& rule, const pqxx::result& rows) {
   const bool fits = TakesOneRow(rule.type) || columns == wanted;
   if (!fits) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a ", TypeName(rule.type), " takes ", wanted,
+        "a ", std::string(RuleTypeName(rule.type)), " takes ", wanted,
         wanted == 1 ? " column" : " columns, member and score", "; the query gives ", columns));
   }
   for (pqxx::row_size_type i = first; i < rows.columns(); ++i) {

@@ -20,6 +20,25 @@ enum class OnError : uint8_t { kNil, kError };
 enum class OnChange : uint8_t { kDelete, kReload, kNone };
 enum class WritePolicy : uint8_t { kNone, kThrough };
 
+// A word that an option takes, and what it stands for.
+template <class T>
+struct Choice {
+  std::string_view name;
+  T value;
+};
+inline constexpr Choice<Type> kRuleTypes[] = {{"string", Type::kString},
+                                              {"hash", Type::kHash},
+                                              {"list", Type::kList},
+                                              {"set", Type::kSet},
+                                              {"zset", Type::kSortedSet}};
+// Nothing for a type that no rule has.
+constexpr std::string_view RuleTypeName(Type type) {
+  for (const Choice<Type>& choice : kRuleTypes) {
+    if (choice.value == type) return choice.name;
+  }
+  return {};
+}
+
 struct Rule {
   std::string name;
   KeyPattern pattern;

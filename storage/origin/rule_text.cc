@@ -34,17 +34,6 @@ absl::Status InOption(std::string_view option, const absl::Status& status) {
                  "': " + std::string(status.message().data(), status.message().size()));
 }
 
-// The words that an option chooses from, each at the place of the value that it stands for.
-template <class T>
-struct Choice {
-  std::string_view name;
-  T value;
-};
-constexpr Choice<Type> kTypes[] = {{"string", Type::kString},
-                                   {"hash", Type::kHash},
-                                   {"list", Type::kList},
-                                   {"set", Type::kSet},
-                                   {"zset", Type::kSortedSet}};
 constexpr Choice<OnOverload> kOnOverload[] = {{"busy", OnOverload::kBusy},
                                               {"nil", OnOverload::kNil}};
 constexpr Choice<OnError> kOnError[] = {{"nil", OnError::kNil}, {"error", OnError::kError}};
@@ -221,7 +210,7 @@ absl::Status ReadBatchQuery(std::string_view option, std::string_view word, Rule
 
 constexpr Option kOptions[] = {
     Number<&Rule::db, 0, kDbMax>("db"),
-    OneOf<&Rule::type, kTypes>("type"),
+    OneOf<&Rule::type, kRuleTypes>("type"),
     Seconds<&Rule::ttl_ms>("ttl"),
     Seconds<&Rule::negative_ttl_ms>("negative-ttl"),
     Seconds<&Rule::stale_ttl_ms>("stale-ttl"),
@@ -396,13 +385,6 @@ std::vector<std::string> RuleWords(const Rule& rule) {
     words.push_back(std::move(value));
   }
   return words;
-}
-
-std::string_view RuleTypeName(Type type) {
-  for (const Choice<Type>& choice : kTypes) {
-    if (choice.value == type) return choice.name;
-  }
-  return {};
 }
 
 }  // namespace alai::origin

@@ -38,7 +38,4 @@ std::vector<std::pair<std::string_view, std::string>> RuleOptions(const Rule& ru
 // The name, the pattern and the options that say more than the defaults.
 std::vector<std::string> RuleWords(const Rule& rule);
 
-// "string", "hash", "list", "set" or "zset".
-std::string_view RuleTypeName(Type type);
-
 }  // namespace alai::origin

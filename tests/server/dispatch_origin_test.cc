@@ -174,8 +174,7 @@ TEST_CASE("A load that began before a write does not overwrite it", "[origin]") 
   server.database.Hold();
   const auto client = server.Connect();
   const auto writer = server.Connect();
-  client.Send(Request({"GET", "m:1"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
   SECTION("SET") {
     CHECK(writer.Ask(Request({"SET", "m:1", "mine"})) == "+OK\r\n");
     server.database.Release();
@@ -280,8 +279,7 @@ TEST_CASE("What takes too long is a miss to who waits, and comes later all the s
   server.database.Put("1", "one");
   server.database.Hold();
   const auto client = server.Connect();
-  client.Send(Request({"GET", "m:1"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
   server.clock.AdvanceMillis(1'001);
   CHECK(server.Await(client, kNil.size()) == kNil);
   CHECK(server.figures("memory").Get(origin::RuleFigures::kTimeouts) == 1);
@@ -295,8 +293,7 @@ TEST_CASE("A call that does not come back is interrupted", "[origin]") {
   server.AddRule(MemoryRule({"timeout-ms", "1000"}));
   server.database.Hold();
   const auto client = server.Connect();
-  client.Send(Request({"GET", "m:1"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
   server.clock.AdvanceMillis(2'001);
   server.RunUntil([&] { return server.database.interrupts() > 0; });
   server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
@@ -312,8 +309,7 @@ TEST_CASE("When too many keys are under way, more are refused or missed", "[orig
   server.database.Hold();
   const auto client = server.Connect();
   const auto other = server.Connect();
-  client.Send(Request({"GET", "m:1"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
   CHECK(other.Ask(Request({"GET", "m:2"})) ==
         "-ORIGINBUSY too many keys are being loaded from the origin\r\n");
   CHECK(other.Ask(Request({"GET", "l:2"})) == kNil);
@@ -342,8 +338,7 @@ TEST_CASE("A load under way when the server ends does no harm", "[origin]") {
   server.AddRule(MemoryRule());
   server.database.Hold();
   const auto client = server.Connect();
-  client.Send(Request({"GET", "m:1"}) + Request({"PING"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}) + Request({"PING"}));
 }
 
 TEST_CASE("A change in the database removes the key, or has it loaded again", "[origin]") {
@@ -445,8 +440,7 @@ TEST_CASE("Other waits and pauses go with waiting for the origin", "[origin]") {
   server.database.Hold();
   const auto client = server.Connect();
   const auto other = server.Connect();
-  client.Send(Request({"GET", "m:1"}));
-  server.RunUntil([&] { return server.database.waiting() == 1; });
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
   CHECK(other.Ask(Request({"CLIENT", "UNBLOCK", std::to_string(client.id())})) == ":0\r\n");
   CHECK(other.Ask(Request({"CLIENT", "PAUSE", "1000", "ALL"})) == "+OK\r\n");
   server.database.Release();

@@ -61,6 +61,11 @@ class OriginFixture {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   }
+  // Sends requests and waits until the database, which is held, has been asked.
+  void SendAndQuery(const Server::Local::Connection& client, const std::string& requests) {
+    client.Send(requests);
+    RunUntil([&] { return database.waiting() == 1; });
+  }
   // What comes for requests that have been sent, `bytes` of it.
   std::string Await(const Server::Local::Connection& client, size_t bytes) {
     std::string reply;
