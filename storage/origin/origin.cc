@@ -194,9 +194,11 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
   under_way_.store(flights_.size(), std::memory_order_relaxed);
   if (state.queue.empty() && !state.gathering) ready_.push_back(flight->state);
   state.queue.push_back(flight);
-  // A loader that gathers for this rule wants to know as well, but only when its batch is full.
-  if (!state.gathering) work_.notify_one();
-  if (state.queue.size() >= state.rule->batch_keys_max) work_.notify_all();
+  if (!state.gathering) {
+    work_.notify_one();
+  } else if (state.queue.size() >= state.rule->batch_keys_max) {
+    gathered_.notify_all();
+  }
   return flight;
 }
 

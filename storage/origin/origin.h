@@ -264,8 +264,9 @@ class Origin final : public MissSource, public ChangeSink {
   std::atomic<uint64_t> next_load_{1};
   Breaker breaker_;
 
-  mutable std::mutex mutex_;  // guards what follows, and what Wait and RuleState say
-  std::condition_variable work_;
+  mutable std::mutex mutex_;          // guards what follows, and what Wait and RuleState say
+  std::condition_variable work_;      // loaders that have nothing to do
+  std::condition_variable gathered_;  // those that wait for their batch to fill
   std::condition_variable stop_;
   bool stopping_ = false;
   OriginOptions options_;

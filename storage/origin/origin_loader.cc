@@ -102,6 +102,7 @@ void Origin::Stop() {
     stopping_ = true;
     SetActive();
     work_.notify_all();
+    gathered_.notify_all();
     stop_.notify_all();
   }
   // A loader may just be about to begin a call, so one word is not enough.
@@ -187,8 +188,8 @@ bool Origin::Gather(std::unique_lock<std::mutex>& lock, RuleState& state, Batch*
   const int64_t waited_ns = NowNanos() - state.queue.front()->asked_ns;
   const auto left = std::chrono::nanoseconds(
       std::max<int64_t>(rule.batch_window_us * kNanosPerMicro - waited_ns, 0));
-  work_.wait_for(lock, left,
-                 [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
+  gathered_.wait_for(lock, left,
+                     [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
   state.gathering = false;
   *batch = TakeBatch(state);
   if (!state.queue.empty()) {
