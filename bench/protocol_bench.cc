@@ -37,12 +37,14 @@ std::string Block(size_t arguments, size_t size, size_t spread) {
 }
 
 size_t ParseAll(RequestParser& parser, std::string& block, std::vector<std::string_view>& argv) {
+  UnquotedWords unquoted;
   const RequestLimits limits;
   char* begin = block.data();
   char* const end = begin + block.size();
   size_t requests = 0;
   argv.clear();
-  for (; begin < end; ++requests) begin += parser.Parse(begin, end, argv, limits).consumed;
+  for (; begin < end; ++requests)
+    begin += parser.Parse(begin, end, argv, unquoted, limits).consumed;
   return requests;
 }
 
@@ -65,14 +67,15 @@ void BM_ParseHalves(benchmark::State& state) {
   std::string request = "*3\r\n" + Argument(3) + Argument(16) + Argument(64);
   RequestParser parser;
   std::vector<std::string_view> argv;
+  UnquotedWords unquoted;
   const RequestLimits limits;
   char* const begin = request.data();
   size_t cut = 1;
   for (auto _ : state) {
     argv.clear();
     cut = cut % (request.size() - 1) + 1;
-    parser.Parse(begin, begin + cut, argv, limits);
-    parser.Parse(begin, begin + request.size(), argv, limits);
+    parser.Parse(begin, begin + cut, argv, unquoted, limits);
+    parser.Parse(begin, begin + request.size(), argv, unquoted, limits);
     benchmark::DoNotOptimize(argv.data());
   }
   state.SetItemsProcessed(state.iterations());
@@ -86,11 +89,13 @@ void BM_ParseByteWise(benchmark::State& state) {
   while (request.size() < size) request += Argument(2);
   request.resize(size);
   std::vector<std::string_view> argv;
+  UnquotedWords unquoted;
   const RequestLimits limits;
   for (auto _ : state) {
     RequestParser parser;
     for (size_t i = 1; i <= size; ++i) {
-      benchmark::DoNotOptimize(parser.Parse(request.data(), request.data() + i, argv, limits));
+      benchmark::DoNotOptimize(
+          parser.Parse(request.data(), request.data() + i, argv, unquoted, limits));
     }
     argv.clear();
   }
@@ -100,14 +105,15 @@ BENCHMARK(BM_ParseByteWise)->Range(256, 65536);
 
 void BM_ParseInline(benchmark::State& state) {
   const std::string line = "SET key:000000000001 \"a value\\n\"\r\n";
-  std::string block(line.size(), '\0');
   RequestParser parser;
   std::vector<std::string_view> argv;
+  UnquotedWords unquoted;
   const RequestLimits limits;
   for (auto _ : state) {
-    block.assign(line);
     argv.clear();
-    benchmark::DoNotOptimize(parser.Parse(block.data(), block.data() + block.size(), argv, limits));
+    unquoted.clear();
+    benchmark::DoNotOptimize(
+        parser.Parse(line.data(), line.data() + line.size(), argv, unquoted, limits));
   }
   state.SetItemsProcessed(state.iterations());
 }

@@ -22,14 +22,14 @@ constexpr size_t kIdleSlicesMax = 64;
 // The number in a header, and the byte behind the header; nullptr when it is not there as a whole or
 // is not a number in canonical form.
 struct Header {
-  char* behind;
+  const char* behind;
   uint32_t number;
 };
 
 inline uint32_t Digit(char c) { return static_cast<uint32_t>(c) - '0'; }
 
 // Goes on behind the third digit of a header at `at`.
-[[gnu::noinline]] Header ReadLongHeader(char* at, const char* end, uint32_t number) {
+[[gnu::noinline]] Header ReadLongHeader(const char* at, const char* end, uint32_t number) {
   for (int i = 4; i <= kDigitsMax && end - at >= i + 3; ++i) {
     if (Digit(at[i]) > 9) break;
     number = number * 10 + Digit(at[i]);
@@ -40,7 +40,7 @@ inline uint32_t Digit(char c) { return static_cast<uint32_t>(c) - '0'; }
 
 // Reads a header such as "$16\r\n" at `at`, where kArgumentBytesMin bytes can be read. As in Redis,
 // '\r' ends it and the byte that follows is taken for the line feed unseen.
-inline Header ReadHeader(char* at, const char* end) {
+inline Header ReadHeader(const char* at, const char* end) {
   uint32_t number = Digit(at[1]);
   if (number > 9) [[unlikely]]
     return {nullptr, 0};
@@ -62,23 +62,24 @@ inline Header ReadHeader(char* at, const char* end) {
 
 }  // namespace
 
-ParseResult RequestParser::Parse(char* begin, char* end, std::vector<std::string_view>& argv,
+ParseResult RequestParser::Parse(const char* begin, const char* end,
+                                 std::vector<std::string_view>& argv, UnquotedWords& unquoted,
                                  const RequestLimits& limits) {
   if (stage_ != Stage::kStart || end - begin < kArgumentBytesMin || *begin != '*' ||
       !limits.authenticated) [[unlikely]] {
-    return Resume(begin, end, argv, limits);
+    return Resume(begin, end, argv, unquoted, limits);
   }
   const Header first = ReadHeader(begin, end);
   const uint32_t count = first.number;
   // A count of 0 is as much out of the ordinary as one that is too large.
   if (first.behind == nullptr || count - 1 >= kArgumentsAtOnceMax || count > limits.arguments_max)
       [[unlikely]] {
-    return Resume(begin, end, argv, limits);
+    return Resume(begin, end, argv, unquoted, limits);
   }
   if (argv.capacity() - argv.size() < count) [[unlikely]]
     MakeRoom(argv);
   const char* const last = end - kArgumentBytesMin;
-  char* at = first.behind;
+  const char* at = first.behind;
   uint32_t left = count;
   for (;;) {
     if (at > last || *at != '$') [[unlikely]]
@@ -96,7 +97,7 @@ ParseResult RequestParser::Parse(char* begin, char* end, std::vector<std::string
   arguments_left_ = left;
   StartArgument(static_cast<size_t>(at - begin));
   PutAside(begin, count - left, argv);
-  return Resume(begin, end, argv, limits);
+  return Resume(begin, end, argv, unquoted, limits);
 }
 
 // Turns the last `count` arguments back into positions: the request is cut short, or goes on in an
@@ -110,9 +111,10 @@ ParseResult RequestParser::Parse(char* begin, char* end, std::vector<std::string
   argv.resize(first);
 }
 
-ParseResult RequestParser::Resume(char* begin, char* end, std::vector<std::string_view>& argv,
+ParseResult RequestParser::Resume(const char* begin, const char* end,
+                                  std::vector<std::string_view>& argv, UnquotedWords& unquoted,
                                   const RequestLimits& limits) {
-  Input input = {begin, end, argv, limits};
+  Input input = {begin, end, argv, unquoted, limits};
   for (;;) {
     Step step;
     switch (stage_) {
@@ -153,10 +155,11 @@ RequestParser::Step RequestParser::Start(const Input& input) {
 
 // Looks for the end of the line that starts at position_. A zero byte hides everything behind it,
 // as it does in Redis, until the line is too long.
-char* RequestParser::FindLineEnd(const Input& input, char line_end) {
-  char* const stop = input.begin + std::min<size_t>(static_cast<size_t>(input.end - input.begin),
-                                                    position_ + input.limits.line_bytes_max + 1);
-  char* at = input.begin + scanned_;
+const char* RequestParser::FindLineEnd(const Input& input, char line_end) {
+  const char* const stop =
+      input.begin + std::min<size_t>(static_cast<size_t>(input.end - input.begin),
+                                     position_ + input.limits.line_bytes_max + 1);
+  const char* at = input.begin + scanned_;
   while (at < stop && *at != line_end && *at != '\0') ++at;
   scanned_ = static_cast<size_t>(at - input.begin);
   return at < stop && *at == line_end ? at : nullptr;
@@ -167,15 +170,16 @@ bool RequestParser::LineTooLong(const Input& input) const {
 }
 
 RequestParser::Step RequestParser::ReadInline(Input& input) {
-  char* const line_feed = FindLineEnd(input, '\n');
+  const char* const line_feed = FindLineEnd(input, '\n');
   if (line_feed == nullptr) {
     if (LineTooLong(input)) return Fail(error_text::kTooBigInline);
     return Wait(static_cast<size_t>(input.end - input.begin) + 1);
   }
-  char* line_end = line_feed;
+  const char* line_end = line_feed;
   if (line_end > input.begin && line_end[-1] == '\r') --line_end;
   const size_t first = input.argv.size();
-  if (!SplitWords(input.begin, line_end, input.argv)) {
+  const std::string_view line(input.begin, static_cast<size_t>(line_end - input.begin));
+  if (!SplitWords(line, input.argv, input.unquoted)) {
     input.argv.resize(first);
     return Fail(error_text::kUnbalancedQuotes);
   }
@@ -185,7 +189,7 @@ RequestParser::Step RequestParser::ReadInline(Input& input) {
 }
 
 RequestParser::Step RequestParser::ReadCount(Input& input) {
-  char* const line_end = FindLineEnd(input, '\r');
+  const char* const line_end = FindLineEnd(input, '\r');
   if (line_end == nullptr && LineTooLong(input)) return Fail(error_text::kTooBigCountLine);
   if (line_end == nullptr || input.end - line_end < 2) {
     return Wait(static_cast<size_t>(input.end - input.begin) + 1);
@@ -216,7 +220,7 @@ void RequestParser::StartArgument(size_t position) {
 }
 
 RequestParser::Step RequestParser::ReadBulkHeader(Input& input) {
-  char* const line_end = FindLineEnd(input, '\r');
+  const char* const line_end = FindLineEnd(input, '\r');
   if (line_end == nullptr && LineTooLong(input)) return Fail(error_text::kTooBigBulkLine);
   if (line_end == nullptr || input.end - line_end < 2) {
     return Wait(static_cast<size_t>(input.end - input.begin) + 1);

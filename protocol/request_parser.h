@@ -1,10 +1,10 @@
 // Takes requests out of a connection's input, in place: RESP arrays of bulk strings, inline lines.
 //
-// Arguments are views into the input; nothing is copied and nothing is allocated per argument. What
-// an inline line's quotes and escapes stand for is shorter than what they are, so it is written
-// over them. A request that is not complete yet leaves its state in the parser: positions relative
-// to its first byte, because the input may move when it grows. No byte is looked at twice, so input
-// that comes byte by byte costs no more than linear time.
+// Arguments are views into the input; nothing is copied and nothing is allocated per argument, but for
+// the words with quotes of an inline line. The input stays as it was sent: requests behind one that
+// has to wait are parsed anew. A request that is not complete yet leaves its state in the parser:
+// positions relative to its first byte, because the input may move when it grows. No byte is looked at
+// twice, so input that comes byte by byte costs no more than linear time.
 //
 // Threads     One at a time; a parser belongs to a connection.
 // Invariants  (1) As long as Parse() says kPartial, the next call starts at the first byte that was
@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "protocol/word_splitter.h"
 
 namespace alai {
 
@@ -47,9 +49,10 @@ struct ParseResult {
 class RequestParser {
  public:
   // Parses the first request in [begin, end). With pipelined requests call again with what follows;
-  // limits that depend on AUTH mean that an unauthenticated client's requests run one by one.
-  ParseResult Parse(char* begin, char* end, std::vector<std::string_view>& argv,
-                    const RequestLimits& limits);
+  // limits that depend on AUTH mean that an unauthenticated client's requests run one by one. What is
+  // added to `unquoted` must stay there as long as the arguments are in use.
+  ParseResult Parse(const char* begin, const char* end, std::vector<std::string_view>& argv,
+                    UnquotedWords& unquoted, const RequestLimits& limits);
 
   // After kPartial: how many bytes, counted from the first not consumed, there must be before
   // another call can get further. It includes the whole of a big argument, so that the input can be
@@ -73,14 +76,15 @@ class RequestParser {
     size_t size;
   };
   struct Input {
-    char* begin;  // the request's first byte
-    char* const end;
+    const char* begin;  // the request's first byte
+    const char* const end;
     std::vector<std::string_view>& argv;
+    UnquotedWords& unquoted;
     const RequestLimits& limits;
   };
 
-  ParseResult Resume(char* begin, char* end, std::vector<std::string_view>& argv,
-                     const RequestLimits& limits);
+  ParseResult Resume(const char* begin, const char* end, std::vector<std::string_view>& argv,
+                     UnquotedWords& unquoted, const RequestLimits& limits);
   void PutAside(const char* begin, size_t count, std::vector<std::string_view>& argv);
   Step Start(const Input& input);
   Step ReadInline(Input& input);
@@ -90,7 +94,7 @@ class RequestParser {
   Step Wait(size_t bytes_needed);
   Step Fail(std::string_view error);
   void StartArgument(size_t position);
-  char* FindLineEnd(const Input& input, char line_end);
+  const char* FindLineEnd(const Input& input, char line_end);
   bool LineTooLong(const Input& input) const;
   void ForgetRequest();
 

@@ -30,20 +30,20 @@ char Unescape(char c) {
 
 bool EndsWord(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-// Reads what follows an opening quote up to the closing one, and writes its meaning to *out. Gives
+// Reads what follows an opening quote up to the closing one, and appends its meaning to *out. Gives
 // the byte behind the closing quote, or nullptr.
-char* ReadQuoted(char quote, char* at, char* end, char** out) {
+const char* ReadQuoted(char quote, const char* at, const char* end, std::string* out) {
   while (at < end) {
     const char c = *at++;
     if (c == quote) return at == end || IsAsciiSpace(*at) ? at : nullptr;
     if (c != '\\' || at == end || (quote == '\'' && *at != '\'')) {
-      *(*out)++ = c;
+      *out += c;
     } else if (quote == '"' && *at == 'x' && end - at > 2 && HexDigit(at[1]) >= 0 &&
                HexDigit(at[2]) >= 0) {
-      *(*out)++ = static_cast<char>(HexDigit(at[1]) * 16 + HexDigit(at[2]));
+      *out += static_cast<char>(HexDigit(at[1]) * 16 + HexDigit(at[2]));
       at += 3;
     } else {
-      *(*out)++ = quote == '"' ? Unescape(*at) : *at;
+      *out += quote == '"' ? Unescape(*at) : *at;
       ++at;
     }
   }
@@ -52,23 +52,24 @@ char* ReadQuoted(char quote, char* at, char* end, char** out) {
 
 }  // namespace
 
-bool SplitWords(char* begin, char* end, std::vector<std::string_view>& words) {
-  char* at = begin;
+bool SplitWords(std::string_view line, std::vector<std::string_view>& words,
+                UnquotedWords& unquoted) {
+  const char* at = line.data();
+  const char* const end = at + line.size();
   for (;;) {
     while (at < end && IsAsciiSpace(*at)) ++at;
     if (at == end) return true;
-    char* const word = at;
-    char* out = at;
-    while (at < end && !EndsWord(*at)) {
-      const char c = *at++;
-      if (c == '"' || c == '\'') {
-        at = ReadQuoted(c, at, end, &out);
-        if (at == nullptr) return false;
-        break;
-      }
-      *out++ = c;
+    const char* const word = at;
+    while (at < end && !EndsWord(*at) && *at != '"' && *at != '\'') ++at;
+    const std::string_view plain(word, static_cast<size_t>(at - word));
+    if (at == end || EndsWord(*at)) {
+      words.push_back(plain);
+      continue;
     }
-    words.emplace_back(word, static_cast<size_t>(out - word));
+    std::string& meant = unquoted.emplace_front(plain);
+    at = ReadQuoted(*at, at + 1, end, &meant);
+    if (at == nullptr) return false;
+    words.push_back(meant);
   }
 }
 

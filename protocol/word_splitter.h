@@ -8,13 +8,19 @@
 // Threads     Pure functions: any.
 #pragma once
 
+#include <forward_list>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace alai {
 
-// Appends the words as views into the line, over which they are written: a word is never longer
-// than its spelling. False when quotes are not balanced; then the line and `words` hold rubbish.
-bool SplitWords(char* begin, char* end, std::vector<std::string_view>& words);
+// Words that had quotes, as what they stand for.
+using UnquotedWords = std::forward_list<std::string>;
+
+// Appends the words as views, into the line or, of words with quotes, into strings that are added to
+// `unquoted`. False when quotes are not balanced; then `words` and `unquoted` hold rubbish.
+bool SplitWords(std::string_view line, std::vector<std::string_view>& words,
+                UnquotedWords& unquoted);
 
 }  // namespace alai

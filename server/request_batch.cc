@@ -60,7 +60,7 @@ const RequestBatch::Run& RequestBatch::Parse(Client& client, RequestParser& pars
   Ending ending = Ending::kFull;
   while (requests_.size() < stop) {
     const size_t first_argument = arguments_.size();
-    const ParseResult result = parser.Parse(at, end, arguments_, limits);
+    const ParseResult result = parser.Parse(at, end, arguments_, unquoted_, limits);
     at += result.consumed;
     if (result.status != ParseStatus::kRequest) {
       ending = result.status == ParseStatus::kPartial ? Ending::kExhausted : Ending::kMalformed;
@@ -127,6 +127,7 @@ void RequestBatch::Clear() {
   runs_.clear();
   requests_.clear();
   arguments_.clear();
+  unquoted_.clear();
   if (arguments_.capacity() > kIdleArgumentsMax) std::vector<std::string_view>().swap(arguments_);
 }
 

@@ -3,7 +3,7 @@
 //
 //   runs      [client A, bytes] [client B, bytes] …
 //   requests  [GET a] [SET b] … | [PING] …            the requests of a run follow each other
-//   arguments  "GET" "a" "SET" "b" "1" … "PING" …      views into the clients' bytes
+//   arguments  "GET" "a" "SET" "b" "1" … "PING" …      views into the clients' bytes, or unquoted_
 //
 // Threads     Belongs to one worker.
 // Invariants  A client has at most one run in a batch. The bytes of all runs stay in place until
@@ -100,6 +100,7 @@ class RequestBatch {
   std::vector<Run> runs_;
   std::vector<Request> requests_;
   std::vector<std::string_view> arguments_;
+  UnquotedWords unquoted_;
   bool names_parts_ = false;  // some request does
   KnownName known_[kKnownNames];
   KnownName other_;  // what is not kept: long names, containers

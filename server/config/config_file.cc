@@ -111,9 +111,9 @@ std::optional<ConfigError> ConfigLoader::LoadLine(std::string_view line, int num
   const auto wrong = [&](std::string message) {
     return ConfigError{ConfigError::Kind::kLine, std::move(message), number, std::string(line)};
   };
-  std::string copy(line);
   std::vector<std::string_view> views;
-  if (!SplitWords(copy.data(), copy.data() + copy.size(), views)) {
+  UnquotedWords unquoted;
+  if (!SplitWords(line, views, unquoted)) {
     return wrong("Unbalanced quotes in configuration line");
   }
   if (views.empty()) return std::nullopt;

@@ -44,9 +44,9 @@ void ReadLine(std::string_view line, Lines* lines) {
     lines->Append(std::string(line));
     return;
   }
-  std::string copy(trimmed);
   std::vector<std::string_view> words;
-  if (!SplitWords(copy.data(), copy.data() + copy.size(), words) || words.empty()) {
+  UnquotedWords unquoted;
+  if (!SplitWords(trimmed, words, unquoted) || words.empty()) {
     lines->Append(std::string(kUnreadable).append(trimmed));
     return;
   }

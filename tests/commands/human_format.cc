@@ -118,9 +118,9 @@ std::string QuoteText(std::string_view bytes) {
 }
 
 std::optional<std::vector<std::string>> SplitArguments(std::string_view line) {
-  std::string copy(line);
   std::vector<std::string_view> words;
-  if (!SplitWords(copy.data(), copy.data() + copy.size(), words)) return std::nullopt;
+  UnquotedWords unquoted;
+  if (!SplitWords(line, words, unquoted)) return std::nullopt;
   return std::vector<std::string>(words.begin(), words.end());
 }
 

@@ -28,9 +28,9 @@ class NoLog final : public LogSink {
 };
 
 bool TouchesMachine(std::string_view line) {
-  std::string copy(TrimLine(line));
   std::vector<std::string_view> words;
-  if (!SplitWords(copy.data(), copy.data() + copy.size(), words) || words.empty()) return false;
+  UnquotedWords unquoted;
+  if (!SplitWords(TrimLine(line), words, unquoted) || words.empty()) return false;
   return EqualsIgnoreCase(words[0], "dir") || EqualsIgnoreCase(words[0], "include");
 }
 

@@ -1,5 +1,6 @@
-// Words split from any line lie within it, and quoting them again gives a line that splits into the
-// same words.
+// Words split from any line leave it as it was, and quoting them again gives a line that splits into
+// the same words.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -20,13 +21,10 @@ bool Split(std::string_view line, std::vector<std::string>* words) {
   // A block of exactly the line's size shows a step outside to the sanitizer.
   std::vector<char> block(line.begin(), line.end());
   std::vector<std::string_view> views;
-  const bool balanced = SplitWords(block.data(), block.data() + block.size(), views);
-  const char* last = block.data();
-  for (const std::string_view view : views) {
-    Require(view.data() >= last && view.data() + view.size() <= block.data() + block.size());
-    last = view.data() + view.size();
-    words->emplace_back(view);
-  }
+  UnquotedWords unquoted;
+  const bool balanced = SplitWords({block.data(), block.size()}, views, unquoted);
+  Require(std::equal(block.begin(), block.end(), line.begin(), line.end()));
+  words->assign(views.begin(), views.end());
   return balanced;
 }
 

@@ -47,9 +47,10 @@ void Drain(RequestParser& parser, std::string* pending, const RequestLimits& lim
   char* begin = block.data();
   char* const end = begin + block.size();
   std::vector<std::string_view> argv;
+  UnquotedWords unquoted;
   for (;;) {
     argv.clear();
-    const ParseResult result = parser.Parse(begin, end, argv, limits);
+    const ParseResult result = parser.Parse(begin, end, argv, unquoted, limits);
     Require(result.consumed <= static_cast<size_t>(end - begin));
     begin += result.consumed;
     if (result.status == ParseStatus::kRequest) {

@@ -1,6 +1,7 @@
 // Words of a line, with the quotes and escapes that redis-server 7.0 accepts and refuses.
 #include "protocol/word_splitter.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -15,7 +16,11 @@ using Words = std::vector<std::string>;
 std::optional<Words> Split(std::string_view line) {
   std::vector<char> copy(line.begin(), line.end());
   std::vector<std::string_view> views = {"there before"};
-  if (!SplitWords(copy.data(), copy.data() + copy.size(), views)) return std::nullopt;
+  UnquotedWords unquoted;
+  const bool balanced = SplitWords({copy.data(), copy.size()}, views, unquoted);
+  // It may be wanted again.
+  CHECK(std::equal(copy.begin(), copy.end(), line.begin(), line.end()));
+  if (!balanced) return std::nullopt;
   CHECK(views.front() == "there before");
   return Words(views.begin() + 1, views.end());
 }

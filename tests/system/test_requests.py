@@ -122,6 +122,20 @@ class Cuts(ServerCase):
             self.assertEqual([client.read(), client.read()], [OK, value], msg=f"pieces of {piece}")
 
 
+class Waits(ServerCase):
+    def test_quotes_behind_a_request_that_waits(self):
+        server = self.start()
+        waiting, other = self.connect(server), self.connect(server)
+        waiting.send(b'BLPOP list 0\r\nSET key "a\\"b c"\r\nECHO "d e" \'f g\'\r\nECHO "d e"\r\nGET key\r\n')
+        while b"blocked_clients:1" not in other.call("INFO", "clients"):
+            time.sleep(0.01)
+        self.assertEqual(other.call("RPUSH", "list", "x"), 1)
+        self.assertEqual(waiting.read(), [b"list", b"x"])
+        self.assertEqual(waiting.read(), OK)
+        self.assertIsInstance(waiting.read(), wire.Error)
+        self.assertEqual([waiting.read(), waiting.read()], [b"d e", b'a"b c'])
+
+
 class Sizes(ServerCase):
     def test_the_largest_string(self):
         server = self.start()
