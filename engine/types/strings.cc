@@ -7,6 +7,7 @@
 #include "engine/base/ascii.h"
 #include "engine/base/assert.h"
 #include "engine/blob.h"
+#include "engine/store.h"
 #include "engine/types/string_edit.h"
 
 namespace alai::strings {
@@ -103,7 +104,8 @@ Result<Record*> Find(Db& db, KeyView key, Lookup lookup) {
 }
 
 void Set(Db& db, KeyView key, std::string_view value, UnixMillis deadline) {
-  if (deadline == kNoDeadline) deadline = db.ClassDeadline(key);
+  if (deadline == kNoDeadline && db.store().key_classes() != nullptr) [[unlikely]]
+    deadline = db.ClassDeadline(key);
   const bool expires = deadline != kNoDeadline;
   if (db.logs_changes()) {
     if (expires) {

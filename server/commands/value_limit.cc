@@ -1,8 +1,6 @@
 #include "server/commands/value_limit.h"
 
-#include "engine/store.h"
 #include "protocol/error_text.h"
-#include "server/call.h"
 
 namespace alai {
 
@@ -17,7 +15,7 @@ void FailLargeValue(Call& call, KeyView key) {
   call.Fail(error_text::kTooLargeForClass);
 }
 
-bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes) {
+bool RefusedByClass(Call& call, KeyView key, uint64_t bytes) {
   if (bytes <= ClassValueBytesMax(call.db(), key)) [[likely]]
     return false;
   FailLargeValue(call, key);

@@ -7,10 +7,10 @@
 
 #include "engine/db.h"
 #include "engine/key_view.h"
+#include "engine/store.h"
+#include "server/call.h"
 
 namespace alai {
-
-class Call;
 
 // The most bytes that the key's class lets a value have; UINT64_MAX when it sets no limit.
 uint64_t ClassValueBytesMax(const Db& db, KeyView key);
@@ -18,8 +18,11 @@ uint64_t ClassValueBytesMax(const Db& db, KeyView key);
 // Fails the call because of that limit, and counts it.
 void FailLargeValue(Call& call, KeyView key);
 
-// Fails the call when a value of so many bytes is too large for the key's class.
-bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes);
+// The same when a value of so many bytes is too large for the key's class; whether it was.
+bool RefusedByClass(Call& call, KeyView key, uint64_t bytes);
+inline bool RefusedAsLarge(Call& call, KeyView key, uint64_t bytes) {
+  return call.db().store().key_classes() != nullptr && RefusedByClass(call, key, bytes);
+}
 // When texts are too large together.
 bool RefusedAsLarge(Call& call, KeyView key, std::span<const std::string_view> texts);
 
