@@ -6,6 +6,7 @@ import random
 import statistics
 import threading
 import time
+from dataclasses import dataclass
 
 import psycopg2
 
@@ -16,6 +17,8 @@ from server_case import wait_until
 
 OK = wire.Status(b"OK")
 LAG_S_MAX = 0.05
+# How the log says that changes are heard of, or not.
+HEARING = "changes of the database are"
 
 
 class ChangeCase(OriginCase):
@@ -193,85 +196,141 @@ class Deafness(ChangeCase):
             self.expect_all(client, b"turn%d" % turn)
 
 
+@dataclass(frozen=True)
+class Version:
+    """Of a row, which may be that it is deleted. Numbers only grow."""
+
+    number: int
+    is_deleted: bool
+
+
+class Row:
+    """What a row of the database is and has been. One thread writes it, any reads it."""
+
+    def __init__(self) -> None:
+        self.committed = Version(0, False)
+        # That may be committed by now.
+        self.deletions: list[int] = []
+
+    def allows(self, value: bytes | None, floor: Version) -> bool:
+        """Whether this may be read when the row was `floor` before."""
+        if value is not None:
+            least = floor.number + 1 if floor.is_deleted else floor.number
+            return int(value) >= least
+        return floor.is_deleted or any(each > floor.number for each in self.deletions)
+
+
 class Consistency(ChangeCase):
     SECONDS = 8.0
-    KEYS = 200
+    KEYS = range(1, 201)
+    WRITERS, READERS, FENCES = 3, 4, 20
+    # Nobody else changes this one.
+    FENCE = 999
 
-    def test_after_random_writes_no_key_differs(self):
+    def test_after_random_writes_no_key_differs_and_no_read_was_older_than_what_was_heard_of(self):
+        """PostgreSQL tells of changes in the order of their commits. So there is a bound for the age of what is
+        read that no clock is needed for: who begins to read when the cache is seen to have heard of one commit,
+        the fence, must see all that was committed before it, deletions and rows that had been absent
+        included."""
         server, client = self.start_listening()
-        seed = random.randrange(1 << 32)
-        stop = time.monotonic() + self.SECONDS
-        problems: list[str] = []
-        # The last version that was committed for each key, and when.
-        committed = {number: [(0.0, 0)] for number in range(1, self.KEYS + 1)}
-        self.sql(f"UPDATE memories SET body = '0' WHERE body <> ''")
+        self.sql("UPDATE memories SET body = '0'")
         self.await_heard(client)
-        threads = [threading.Thread(target=self.write, args=(seed + i, i, stop, committed, problems))
-                   for i in range(3)]
-        threads += [
-            threading.Thread(target=self.read, args=(server, seed + i, stop, committed, problems))
-            for i in range(4)
-        ]
+        seed = random.randrange(1 << 32)
+        interrupted = server.log().count(HEARING)
+        self.rows = {number: Row() for number in self.KEYS}
+        self.floors = self.committed()
+        self.problems: list[str] = []
+        self.old_reads: list[str] = []
+        self.fences_s: list[float] = []
+        self.reads = [0] * self.READERS
+        self.end = time.monotonic() + self.SECONDS
+        parts = [lambda: self.raise_floors(server)]
+        parts += [lambda i=i: self.write(i, seed + i) for i in range(self.WRITERS)]
+        parts += [lambda i=i: self.read(server, i, seed - 1 - i) for i in range(self.READERS)]
+        threads = [threading.Thread(target=self.guarded, args=(part,)) for part in parts]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(problems, [], msg=f"seed {seed}")
+        self.assertEqual(self.problems, [], msg=f"seed {seed}")
+        # Who hears nothing for a while makes everything go, in no order.
+        if server.log().count(HEARING) == interrupted:
+            self.assertEqual(self.old_reads, [], msg=f"seed {seed}")
+        writes = sum(version.number for version in self.committed().values())
+        print(
+            f"{sum(self.reads)} reads, {writes} writes, {len(self.fences_s)} fences: none older than the last"
+            f" fence; a fence took {statistics.median(self.fences_s) * 1000:.1f} ms in the median, at most"
+            f" {max(self.fences_s) * 1000:.1f}"
+        )
         self.await_heard(client)
         self.compare(client, seed)
+
+    def goes_on(self) -> bool:
+        """For a while, and on a machine that is busy until there were enough fences."""
+        enough = len(self.fences_s) >= self.FENCES
+        return not self.problems and (time.monotonic() < self.end or not enough)
+
+    def committed(self) -> dict[int, Version]:
+        return {number: row.committed for number, row in self.rows.items()}
+
+    def guarded(self, part) -> None:
+        try:
+            part()
+        except Exception as problem:  # whatever it is, the test reports it
+            self.problems.append(repr(problem))
 
     def compare(self, client: wire.Connection, seed: int) -> None:
         with self.database_connection().cursor() as cursor:
             cursor.execute("SELECT id, body FROM memories")
             rows = {str(each): body.encode() for each, body in cursor.fetchall()}
-        for number in range(1, self.KEYS + 1):
+        for number in self.KEYS:
             key = memory_key(number)
             self.assertEqual(client.call("GET", key), rows.get(key[7:]), msg=f"{key}, seed {seed}")
 
-    def write(self, seed, turn, stop, committed, problems) -> None:
-        """Each writer has every third key; versions only grow, and -1 is a deleted row."""
+    def write(self, writer: int, seed: int) -> None:
+        """Each writer has rows of its own."""
         chosen = random.Random(seed)
-        try:
-            connection = psycopg2.connect(self.database.url)
-            connection.autocommit = True
-            mine = [number for number in committed if number % 3 == turn]
-            with connection.cursor() as cursor:
-                for version in range(1, 10**9):
-                    if time.monotonic() > stop:
-                        break
-                    number = chosen.choice(mine)
-                    row = memory_key(number)[7:]
-                    if chosen.random() < 0.2:
-                        cursor.execute("DELETE FROM memories WHERE id = %s", (row,))
-                    else:
-                        cursor.execute(
-                            "INSERT INTO memories VALUES (%s, %s)"
-                            " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-                            (row, str(version)),
-                        )
-                        committed[number].append((time.monotonic(), version))
-                    time.sleep(0.002)
-            connection.close()
-        except Exception as problem:  # whatever it is, the test reports it
-            problems.append(f"writer: {problem!r}")
-
-    def read(self, server, seed, stop, committed, problems) -> None:
-        """A value may be as old as the time that news take, and no older."""
-        chosen = random.Random(seed)
-        bound_s = 2.0
-        try:
-            with server.connect(30.0) as client:
-                while time.monotonic() < stop:
-                    number = chosen.randrange(1, self.KEYS + 1)
-                    asked = time.monotonic()
-                    value = client.call("GET", memory_key(number))
-                    if value is None:
-                        continue
-                    due = max(
-                        (v for when, v in list(committed[number]) if when < asked - bound_s),
-                        default=0,
+        mine = [number for number in self.KEYS if number % self.WRITERS == writer]
+        with self.connect_database().cursor() as cursor:
+            while self.goes_on():
+                number = chosen.choice(mine)
+                row, place = self.rows[number], memory_key(number)[7:]
+                version = Version(row.committed.number + 1, chosen.random() < 0.2)
+                if version.is_deleted:
+                    row.deletions.append(version.number)
+                    cursor.execute("DELETE FROM memories WHERE id = %s", (place,))
+                else:
+                    cursor.execute(
+                        "INSERT INTO memories VALUES (%s, %s)"
+                        " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+                        (place, str(version.number)),
                     )
-                    if int(value) < due:
-                        problems.append(f"{number}: read {value!r}, {due} was committed before")
-        except Exception as problem:
-            problems.append(f"reader: {problem!r}")
+                row.committed = version
+                time.sleep(0.002)
+
+    def raise_floors(self, server) -> None:
+        """Commits a fence and reads until it is heard of, again and again."""
+        with server.connect(60.0) as client:
+            key, turn = memory_key(self.FENCE), 0
+            client.call("GET", key)
+            while self.goes_on():
+                turn += 1
+                floors = self.committed()
+                began = time.monotonic()
+                self.change(self.FENCE, f"fence {turn}")
+                while client.call("GET", key) != b"fence %d" % turn:
+                    if time.monotonic() > began + 60.0:
+                        raise AssertionError("the fence is not heard of")
+                self.floors = floors
+                self.fences_s.append(time.monotonic() - began)
+
+    def read(self, server, reader: int, seed: int) -> None:
+        chosen = random.Random(seed)
+        with server.connect(60.0) as client:
+            while self.goes_on():
+                number = chosen.choice(self.KEYS)
+                floor = self.floors[number]
+                value = client.call("GET", memory_key(number))
+                self.reads[reader] += 1
+                if not self.rows[number].allows(value, floor):
+                    self.old_reads.append(f"{number}: read {value!r}, and {floor} was heard of before")

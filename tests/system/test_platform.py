@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 
-from platform_case import Answer, App, Caller, PlatformCase, timed
+from platform_case import Answer, App, Caller, PlatformCase, memory, memory_id, memory_ids, timed
 from server_case import wait_until
 
 # The class `rate` of platform/alai.conf: 100 a minute, 20 more at once.
@@ -24,41 +24,41 @@ SESSION_TTL_RENEWED_S = SESSION_TTL_S + SESSION_TTL_S // 64 + 1
 class Browsing(PlatformCase):
     def test_a_memory_comes_from_the_cache_the_second_time(self):
         caller = self.logged_in("user-1")
-        first, second = caller.get("/memories/7"), caller.get("/memories/7")
+        first, second = caller.get(memory(7)), caller.get(memory(7))
         self.assertEqual((first.status, first.cache), (200, "miss"))
         self.assertEqual((second.status, second.cache), (200, "hit"))
         self.assertEqual(first.body, second.body)
         self.assertEqual(first.json["title"], "Memory 7")
-        ttl = self.cache.call("TTL", "memory:7")
+        ttl = self.cache.call("TTL", f"memory:{memory_id(7)}")
         self.assertIn(ttl, range(MEMORY_TTL_S - 10, MEMORY_TTL_S + 1))
         figures = self.figures("memory")
         self.assertEqual((figures["keys"], figures["hits"], figures["misses"]), ("1", "1", "1"))
 
     def test_a_page_is_cached_memory_by_memory(self):
         caller = self.logged_in("user-1")
-        caller.get("/memories/3")
+        caller.get(memory(3))
         first = caller.get("/memories?offset=0&limit=10")
         second = caller.get("/memories?offset=5&limit=5")
-        self.assertEqual([m["id"] for m in first.json["memories"]], list(range(1, 11)))
-        self.assertEqual([m["id"] for m in second.json["memories"]], list(range(6, 11)))
+        self.assertEqual([m["id"] for m in first.json["memories"]], memory_ids(1, 10))
+        self.assertEqual([m["id"] for m in second.json["memories"]], memory_ids(6, 10))
         self.assertEqual((first.cache, second.cache), ("miss", "hit"))
         figures = self.figures("memory")
         self.assertEqual((figures["keys"], figures["hits"], figures["misses"]), ("10", "6", "10"))
 
     def test_what_does_not_exist_is_not_cached(self):
         caller = self.logged_in("user-1")
-        self.assertEqual(caller.get("/memories/100000").status, 404)
-        self.assertEqual(caller.get("/memories/100000").status, 404)
+        self.assertEqual(caller.get(memory(100000)).status, 404)
+        self.assertEqual(caller.get(memory(100000)).status, 404)
         self.assertEqual(self.keys("memory:*"), [])
 
     def test_who_has_not_logged_in_sees_nothing(self):
         stranger = self.caller()
-        for path in ("/memories", "/memories/1", "/scores/today/sun", "/session"):
+        for path in ("/memories", memory(1), "/scores/today/sun", "/session"):
             self.assertEqual(stranger.get(path).status, 401)
         self.assertEqual(stranger.login("user-1", "wrong").status, 401)
         self.assertEqual(stranger.login("nobody", "wrong").status, 401)
         stranger.token = "user-1.guessed"
-        self.assertEqual(stranger.get("/memories/1").status, 401)
+        self.assertEqual(stranger.get(memory(1)).status, 401)
 
     def test_scores_belong_to_a_user_and_expire(self):
         one, two = self.logged_in("user-1"), self.logged_in("user-2")
@@ -146,7 +146,7 @@ class RateLimits(PlatformCase):
 
     def test_headers_count_down_and_the_22nd_is_refused(self):
         caller = self.logged_in("user-1")
-        caller.get("/memories/1")
+        caller.get(memory(1))
         allowed, refusal, began = self.take_all(caller, "/session")
         self.check_bounds(len(allowed), began)
         if time.monotonic() - began < REFILL_S:  # otherwise permits have come back meanwhile
@@ -186,8 +186,8 @@ class RateLimits(PlatformCase):
     def test_users_and_endpoints_have_buckets_of_their_own(self):
         one, two = self.logged_in("user-1"), self.logged_in("user-2")
         self.take_all(one, "/session")
-        self.assertEqual(one.get("/memories/1").number("X-RateLimit-Remaining"), AT_ONCE - 1)
-        self.assertEqual(one.get("/memories/2").number("X-RateLimit-Remaining"), AT_ONCE - 2)
+        self.assertEqual(one.get(memory(1)).number("X-RateLimit-Remaining"), AT_ONCE - 1)
+        self.assertEqual(one.get(memory(2)).number("X-RateLimit-Remaining"), AT_ONCE - 2)
         self.assertEqual(two.get("/session").number("X-RateLimit-Remaining"), AT_ONCE - 1)
         buckets = ["address:10.0.0.1:login", "address:10.0.0.2:login", "user-1:memory"]
         buckets += ["user-1:session", "user-2:session"]
@@ -232,7 +232,7 @@ class RateLimits(PlatformCase):
                 caller.get("/health")
                 barrier.wait()
                 for _ in range(requests_each):
-                    status = caller.get("/memories/1").status
+                    status = caller.get(memory(1)).status
                     allowed[user][thread] += status == 200
                     if status not in (200, 429):
                         problems.append(status)
@@ -268,12 +268,12 @@ class Outages(PlatformCase):
 
     def check_serves_without_cache(self, caller: Caller) -> None:
         for _ in range(2 * AT_ONCE):
-            answer, took_s = timed(lambda: caller.get("/memories/7"))
+            answer, took_s = timed(lambda: caller.get(memory(7)))
             self.assertEqual((answer.status, answer.cache), (200, "bypass"))
             self.assertNotIn("X-RateLimit-Limit", answer.headers)
             self.assertLess(took_s, self.SLOWEST_S)
         page = caller.get("/memories?limit=3")
-        self.assertEqual([m["id"] for m in page.json["memories"]], [1, 2, 3])
+        self.assertEqual([m["id"] for m in page.json["memories"]], memory_ids(1, 3))
         self.assertEqual(caller.get("/scores/today/sun").cache, "bypass")
         self.assertEqual(caller.get("/session").status, 200)
         stranger = self.caller(token="user-1.guessed")
@@ -286,26 +286,26 @@ class Outages(PlatformCase):
     def check_recovers(self, caller: Caller) -> None:
         self.assertTrue(wait_until(lambda: self.health() == "ok"))
         self.assertEqual(caller.get("/session").number("X-RateLimit-Limit"), AT_ONCE)
-        caller.get("/memories/8")
-        self.assertEqual(caller.get("/memories/8").cache, "hit")
+        caller.get(memory(8))
+        self.assertEqual(caller.get(memory(8)).cache, "hit")
         self.assertEqual(caller.post("/logout").status, 204)
         self.assertEqual(caller.get("/session").status, 401)
 
     def test_the_cache_is_killed_and_comes_back(self):
         caller = self.logged_in("user-1")
-        before = caller.get("/memories/7")
+        before = caller.get(memory(7))
         self.assertEqual(self.health(), "ok")
         self.kill_cache()
         self.assertEqual(self.health(), "degraded")
         self.check_serves_without_cache(caller)
-        self.assertEqual(caller.get("/memories/7").body, before.body)
+        self.assertEqual(caller.get(memory(7)).body, before.body)
         self.restart_cache()
         # The cache is empty; the session is restored, since it was in use during the outage.
         self.check_recovers(caller)
 
     def test_the_cache_hangs_and_goes_on(self):
         caller = self.logged_in("user-1")
-        caller.get("/memories/7")
+        caller.get(memory(7))
         self.server.process.send_signal(signal.SIGSTOP)
         try:
             self.assertEqual(self.health(), "degraded")
@@ -319,16 +319,16 @@ class Outages(PlatformCase):
         token = self.logged_in("root").token  # who is not limited
         callers = [self.caller(token=token) for _ in range(8)]
         for i, caller in enumerate(callers):
-            caller.get(f"/memories/{i + 1}")
+            caller.get(memory(i + 1))
         stopped = threading.Event()
         seen: collections.Counter[str] = collections.Counter()
         problems: list[str] = []
 
         def browse(i: int, caller: Caller) -> None:
             while not stopped.is_set():
-                answer = caller.get(f"/memories/{i + 1}")
+                answer = caller.get(memory(i + 1))
                 seen[answer.cache] += 1
-                if answer.status != 200 or answer.json["id"] != i + 1:
+                if answer.status != 200 or answer.json["id"] != memory_id(i + 1):
                     problems.append(f"{i + 1}: {answer.status} {answer.body!r}")
                 time.sleep(0.005)
 

@@ -29,6 +29,10 @@ class CacheDown(Exception):
     """The cache did not do what it was asked to, or was not asked."""
 
 
+class CacheBusy(Exception):
+    """So much is being loaded into the cache that the database must not be asked for more."""
+
+
 @dataclass(frozen=True)
 class Permit:
     """The answer of RATE.TAKE. Seconds are rounded up; a limit of -1 means that there is none."""
@@ -63,6 +67,16 @@ class Cache:
 
     async def get_many(self, wanted: Sequence[str]) -> list[bytes | None]:
         return await self._ask(lambda: self._redis.mget(wanted)) if wanted else []
+
+    async def get_range(self, key: str, offset: int, limit: int) -> list[str]:
+        """Of a list of names."""
+        last = offset + limit - 1
+        names = await self._ask(lambda: self._redis.lrange(key, offset, last))
+        return [name.decode() for name in names]
+
+    async def get_fields(self, key: str) -> dict[str, str]:
+        fields = await self._ask(lambda: self._redis.hgetall(key))
+        return {name.decode(): value.decode() for name, value in fields.items()}
 
     async def set(self, key: str, value: bytes) -> None:
         """The key's class gives it its lifetime."""
@@ -118,6 +132,8 @@ class Cache:
                 reply = await command()
             except ResponseError as error:
                 log.error("the cache refused: %s", error)
+                if str(error).startswith("ORIGINBUSY"):
+                    raise CacheBusy(str(error)) from error
                 raise CacheDown(str(error)) from error
             except (RedisError, OSError) as error:
                 self._note_failure(error)

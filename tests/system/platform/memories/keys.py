@@ -1,4 +1,5 @@
-"""The names of everything in the cache. Their prefixes are those of the key classes in alai.conf.
+"""The names of everything in the cache. Their prefixes are those of the key classes in alai.conf and of the
+rules in origin.conf.
 
 A part is checked before it becomes part of a name: a colon in a user's name would put the keys of
 one user under the prefix of another, and a user called "admin" would have the rate limits of an
@@ -8,6 +9,7 @@ admin.
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -33,8 +35,17 @@ def user_part(name: str) -> str:
     return part(name)
 
 
-def memory(memory_id: int) -> str:
+def memory(memory_id: UUID) -> str:
     return f"memory:{memory_id}"
+
+
+def timeline(user_id: UUID) -> str:
+    """The ids of a user's memories."""
+    return f"timeline:{user_id}"
+
+
+def profile(user_id: UUID) -> str:
+    return f"user:{user_id}"
 
 
 def session(user: str) -> str:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import keys
 from .cache import Cache, CacheDown, Permit
+from .repository import RepositoryDown
 from .sessions import Session, Sessions
 
 # Whoever watches the service must see it even when it asks often.
@@ -34,7 +35,11 @@ class RateLimit:
         endpoint = endpoint_of(scope)
         if endpoint in UNLIMITED_ENDPOINTS:
             return await self._app(scope, receive, send)
-        session = await self._sessions.check(token_of(scope))
+        try:
+            session = await self._sessions.check(token_of(scope))
+        except RepositoryDown:
+            refusal = JSONResponse({"detail": "try again"}, 503, {"Retry-After": "1"})
+            return await refusal(scope, receive, send)
         scope.setdefault("state", {})["session"] = session
         try:
             permit = await self._cache.take(key_of(scope, session, endpoint))
@@ -48,9 +53,9 @@ class RateLimit:
 
 
 def endpoint_of(scope: Scope) -> str:
-    """The name of the route, so that /memories/1 and /memories/2 share a bucket."""
+    """The name of the route, so that all of /memories/<id> share a bucket."""
     for route in scope["app"].routes:
-        if route.matches(scope)[0] != Match.NONE:
+        if route.matches(scope)[0] == Match.FULL:
             return route.name
     return "unknown"
 

@@ -1,20 +1,31 @@
 """What is true: memories, scores, users and sessions. The cache holds copies that may vanish.
 
-Repository is what the application asks for. InMemoryRepository answers from dictionaries, as long
-as there is no database; its methods are coroutines because a database's will be.
+Repository is what the application asks for. InMemoryRepository answers from dictionaries; postgres.py
+has the one that is a database, for whose sake the methods are coroutines. Memories and scores come as
+the JSON that is sent to clients.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Iterable, Protocol, Sequence
+from uuid import UUID
+
+
+class RepositoryDown(Exception):
+    """What is true cannot be found out at the moment."""
+
+
+class Unstorable(ValueError):
+    """A text that no repository takes, or a number."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    id: int
+    id: UUID
     title: str
     text: str
 
@@ -40,13 +51,15 @@ class StoredSession:
 
 
 class Repository(Protocol):
-    async def memory(self, memory_id: int) -> Memory | None: ...
+    """Any method may raise RepositoryDown or Unstorable."""
 
-    async def memories(self, ids: Sequence[int]) -> list[Memory]: ...
+    async def memory(self, memory_id: UUID) -> bytes | None: ...
 
-    async def memory_ids(self, offset: int, limit: int) -> list[int]: ...
+    async def memories(self, ids: Sequence[UUID]) -> dict[UUID, bytes]: ...
 
-    async def score(self, user: str, context: str, token: str) -> float: ...
+    async def memory_ids(self, offset: int, limit: int) -> list[UUID]: ...
+
+    async def score(self, user: str, context: str, token: str) -> bytes | None: ...
 
     async def user(self, name: str) -> User | None: ...
 
@@ -67,20 +80,21 @@ class InMemoryRepository:
         self._users = {user.name: user for user in users}
         self._sessions: dict[str, StoredSession] = {}
 
-    async def memory(self, memory_id: int) -> Memory | None:
-        return self._memories.get(memory_id)
+    async def memory(self, memory_id: UUID) -> bytes | None:
+        return (await self.memories([memory_id])).get(memory_id)
 
-    async def memories(self, ids: Sequence[int]) -> list[Memory]:
-        return [self._memories[i] for i in ids if i in self._memories]
+    async def memories(self, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        return {i: _encode(self._memories[i]) for i in ids if i in self._memories}
 
-    async def memory_ids(self, offset: int, limit: int) -> list[int]:
+    async def memory_ids(self, offset: int, limit: int) -> list[UUID]:
         return sorted(self._memories)[offset : offset + limit]
 
-    async def score(self, user: str, context: str, token: str) -> float:
+    async def score(self, user: str, context: str, token: str) -> bytes | None:
         """How relevant a token is to a user in a context, from 0 to 1. A model will know better;
         this one is always of the same opinion."""
         digest = hashlib.sha256(f"{user}:{context}:{token}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") / 0xFFFFFFFF
+        value = int.from_bytes(digest[:4], "big") / 0xFFFFFFFF
+        return json.dumps({"score": value}).encode()
 
     async def user(self, name: str) -> User | None:
         return self._users.get(name)
@@ -97,3 +111,7 @@ class InMemoryRepository:
 
     async def delete_session(self, user: str) -> None:
         self._sessions.pop(user, None)
+
+
+def _encode(memory: Memory) -> bytes:
+    return json.dumps({**asdict(memory), "id": str(memory.id)}).encode()

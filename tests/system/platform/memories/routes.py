@@ -1,18 +1,16 @@
-"""The endpoints. What is read often goes through the cache, and says so in X-Cache: `hit`, `miss`,
-or `bypass` while there is no cache."""
+"""The endpoints. What is read often goes through the cache, and says so in X-Cache (readers.py)."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Awaitable, Callable
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from . import keys
-from .cache import Cache, CacheDown
-from .repository import Memory, Repository
+from .cache import CacheDown
+from .postgres import PostgresRepository
+from .readers import Reader, ReadThrough
 from .sessions import Session, Sessions
 
 PAGE_MAX = 100
@@ -24,6 +22,15 @@ class Credentials(BaseModel):
     password: str
 
 
+class Content(BaseModel):
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=10_000)
+
+
+class Profile(BaseModel):
+    about: str | None = Field(..., max_length=1000)
+
+
 def session_of(request: Request) -> Session:
     """The session that the rate limit has found."""
     session: Session | None = request.state.session
@@ -32,32 +39,13 @@ def session_of(request: Request) -> Session:
     return session
 
 
-def encode(memory: Memory) -> bytes:
-    return json.dumps(asdict(memory)).encode()
+async def page_of(found: Awaitable[tuple[list[bytes], str]]) -> Response:
+    memories, state = await found
+    body = b'{"memories":[' + b",".join(memories) + b"]}"
+    return Response(body, headers={"X-Cache": state}, media_type=JSON)
 
 
-async def through_cache(
-    cache: Cache, key: str, load: Callable[[], Awaitable[bytes | None]]
-) -> tuple[bytes | None, str]:
-    """Cache-aside: what the cache has, or else what `load` finds, which is then cached. Nothing
-    that does not exist is cached."""
-    state = "miss"
-    try:
-        value = await cache.get(key)
-        if value is not None:
-            return value, "hit"
-    except CacheDown:
-        state = "bypass"
-    value = await load()
-    if value is not None and state == "miss":
-        try:
-            await cache.set(key, value)
-        except CacheDown:
-            pass  # the next reader tries again
-    return value, state
-
-
-def memory_routes(cache: Cache, repository: Repository) -> APIRouter:
+def memory_routes(reader: Reader) -> APIRouter:
     router = APIRouter()
 
     @router.get("/memories", name="memories")
@@ -66,32 +54,11 @@ def memory_routes(cache: Cache, repository: Repository) -> APIRouter:
         limit: int = Query(20, ge=1, le=PAGE_MAX),
         _: Session = Depends(session_of),
     ) -> Response:
-        ids = await repository.memory_ids(offset, limit)
-        try:
-            cached = await cache.get_many([keys.memory(i) for i in ids])
-            state = "miss" if None in cached else "hit"
-        except CacheDown:
-            cached, state = [None] * len(ids), "bypass"
-        found = {i: value for i, value in zip(ids, cached) if value is not None}
-        missing = await repository.memories([i for i in ids if i not in found])
-        loaded = {memory.id: encode(memory) for memory in missing}
-        if state == "miss":
-            try:
-                await cache.set_many({keys.memory(i): value for i, value in loaded.items()})
-            except CacheDown:
-                pass  # the next reader tries again
-        found.update(loaded)
-        body = b",".join(found[i] for i in ids if i in found)
-        page = b'{"memories":[' + body + b"]}"
-        return Response(page, headers={"X-Cache": state}, media_type=JSON)
+        return await page_of(reader.page(offset, limit))
 
     @router.get("/memories/{memory_id}", name="memory")
-    async def read(memory_id: int, _: Session = Depends(session_of)) -> Response:
-        async def load() -> bytes | None:
-            memory = await repository.memory(memory_id)
-            return None if memory is None else encode(memory)
-
-        value, state = await through_cache(cache, keys.memory(memory_id), load)
+    async def read(memory_id: UUID, _: Session = Depends(session_of)) -> Response:
+        value, state = await reader.memory(memory_id)
         if value is None:
             raise HTTPException(404, "no such memory")
         return Response(value, headers={"X-Cache": state}, media_type=JSON)
@@ -99,16 +66,70 @@ def memory_routes(cache: Cache, repository: Repository) -> APIRouter:
     return router
 
 
-def score_routes(cache: Cache, repository: Repository) -> APIRouter:
+def memory_write_routes(repository: PostgresRepository) -> APIRouter:
+    """A memory is written by whom it belongs to, or by an admin. The cache hears of it by itself, a moment
+    later."""
+    router = APIRouter()
+
+    @router.put("/memories/{memory_id}", name="put_memory")
+    async def put(
+        memory_id: UUID, content: Content, session: Session = Depends(session_of)
+    ) -> Response:
+        body = content.json()
+        is_new = await repository.put_memory(memory_id, body, session.user, session.admin)
+        if is_new is None:
+            raise HTTPException(403, "the memory is somebody else's")
+        return Response(status_code=201 if is_new else 204)
+
+    @router.delete("/memories/{memory_id}", name="delete_memory", status_code=204)
+    async def delete(memory_id: UUID, session: Session = Depends(session_of)) -> Response:
+        if not await repository.delete_memory(memory_id, session.user, session.admin):
+            raise HTTPException(404, "no such memory of yours")
+        return Response(status_code=204)
+
+    return router
+
+
+def user_routes(reader: ReadThrough, repository: PostgresRepository) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/users/{user_id}", name="profile")
+    async def profile(
+        user_id: UUID, response: Response, _: Session = Depends(session_of)
+    ) -> dict[str, str | None]:
+        fields, response.headers["X-Cache"] = await reader.profile(user_id)
+        if fields is None:
+            raise HTTPException(404, "no such user")
+        return {"name": fields["name"], "about": fields.get("about")}
+
+    @router.patch("/users/{user_id}", name="put_profile", status_code=204)
+    async def change(
+        user_id: UUID, change: Profile, session: Session = Depends(session_of)
+    ) -> Response:
+        if not await repository.put_about(user_id, change.about, session.user, session.admin):
+            raise HTTPException(403, "the profile is not yours")
+        return Response(status_code=204)
+
+    @router.get("/users/{user_id}/memories", name="timeline")
+    async def timeline(
+        user_id: UUID,
+        offset: int = Query(0, ge=0),
+        limit: int = Query(20, ge=1, le=PAGE_MAX),
+        _: Session = Depends(session_of),
+    ) -> Response:
+        return await page_of(reader.timeline(user_id, offset, limit))
+
+    return router
+
+
+def score_routes(reader: Reader) -> APIRouter:
     router = APIRouter()
 
     @router.get("/scores/{context}/{token}", name="score")
     async def score(context: str, token: str, session: Session = Depends(session_of)) -> Response:
-        async def load() -> bytes:
-            value = await repository.score(session.user, context, token)
-            return json.dumps({"score": value}).encode()
-
-        value, state = await through_cache(cache, keys.score(session.user, context, token), load)
+        value, state = await reader.score(session.user, context, token)
+        if value is None:
+            raise HTTPException(404, "no such score")
         return Response(value, headers={"X-Cache": state}, media_type=JSON)
 
     return router
@@ -139,14 +160,15 @@ def session_routes(sessions: Sessions) -> APIRouter:
     return router
 
 
-def health_routes(cache: Cache) -> APIRouter:
+def health_routes(probes: dict[str, Callable[[], Awaitable[bool]]]) -> APIRouter:
+    """`probes`: whether each thing that the service stands on answers."""
     router = APIRouter()
 
     @router.get("/health", name="health")
     async def health() -> dict[str, str]:
-        """Without its cache the service is slower and still a service: the status code is 200."""
-        if await cache.answers():
-            return {"status": "ok", "cache": "up"}
-        return {"status": "degraded", "cache": "down"}
+        """Without one of them the service does less and is still a service: the status code is 200."""
+        answers = {name: await probe() for name, probe in probes.items()}
+        states = {name: "up" if answer else "down" for name, answer in answers.items()}
+        return {"status": "ok" if all(answers.values()) else "degraded", **states}
 
     return router

@@ -17,6 +17,10 @@ class Settings:
     # After a failure the cache is left alone for so long, so that requests do not queue for
     # timeouts.
     cache_rest_s: float = 0.5
+    # Where PostgreSQL is, as libpq takes it. Without one the demonstration is in memory.
+    database_url: str = ""
+    database_connections_max: int = 8
+    database_timeout_s: int = 2
     # A session that the cache has lost is restored when it was seen within its idle time (the ttl
     # of the class `session`). While the cache is down nobody knows who is idle, and its age counts.
     session_idle_max_s: float = 1800.0
