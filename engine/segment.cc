@@ -9,7 +9,7 @@
 namespace alai {
 namespace {
 
-Record* FindInBucket(const Bucket& bucket, KeyView key) {
+[[gnu::always_inline]] inline Record* FindInBucket(const Bucket& bucket, KeyView key) {
   for (TagMatches m = bucket.MatchTag(key.tag()); m; m.Next()) {
     const SlotWord word = bucket.Load(m.slot());
     if (word && word.tag() == key.tag() && KeyEquals(*word.record(), key.bytes)) {
@@ -19,7 +19,7 @@ Record* FindInBucket(const Bucket& bucket, KeyView key) {
   return nullptr;
 }
 
-int LocateInBucket(const Bucket& bucket, KeyView key) {
+[[gnu::always_inline]] inline int LocateInBucket(const Bucket& bucket, KeyView key) {
   for (TagMatches m = bucket.MatchTag(key.tag()); m; m.Next()) {
     const SlotWord word = bucket.Load(m.slot());
     if (word && KeyEquals(*word.record(), key.bytes)) return static_cast<int>(m.slot());
