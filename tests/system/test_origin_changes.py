@@ -270,7 +270,7 @@ class Consistency(ChangeCase):
 
     def goes_on(self) -> bool:
         """For a while, and on a machine that is busy until there were enough fences."""
-        if self.problems or self.old_reads:
+        if self.problems:
             return False
         return time.monotonic() < self.end or len(self.fences_s) < self.FENCES
 
@@ -336,5 +336,5 @@ class Consistency(ChangeCase):
                 floor = self.floors[number]
                 value = client.call("GET", memory_key(number))
                 self.reads[reader] += 1
-                if not self.rows[number].allows(value, floor):
+                if not self.rows[number].allows(value, floor) and len(self.old_reads) < 10:
                     self.old_reads.append(f"{number}: read {value!r}, and {floor} was heard of before")
