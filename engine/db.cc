@@ -1,5 +1,7 @@
 #include "engine/db.h"
 
+#include <algorithm>
+
 #include "engine/access_clock.h"
 #include "engine/base/assert.h"
 #include "engine/change_log.h"
@@ -177,7 +179,8 @@ bool Db::Erase(KeyView key, FreeCause cause) {
 Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked);
   const KeyClass* key_class = ClassOf(key);
-  const bool pinned = key_class != nullptr && key_class->sliding && deadline != kNoDeadline;
+  const bool sliding = key_class != nullptr && key_class->sliding && deadline != kNoDeadline;
+  const bool pinned = sliding || record->from_origin();
   if (record->deadline() == deadline && record->pinned() == pinned) return record;
   if (logs_changes()) {
     if (deadline == kNoDeadline) {
@@ -186,19 +189,19 @@ Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
       LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
     }
   }
-  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline) && record->pinned() == pinned &&
-      !record->from_origin()) {
+  if (deadline != kNoDeadline && record->CanHoldDeadline(deadline) && record->pinned() == pinned) {
     MoveDeadline(key, record, deadline);
     return record;
   }
-  return ReplaceDeadline(key, record, deadline, pinned);
+  return ReplaceDeadline(key, record, deadline, pinned, record->from_origin());
 }
 
 void Db::Hasten(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked && record->from_origin());
-  if (record->has_deadline() && record->deadline() <= deadline) return;
-  LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
-  ReplaceDeadline(key, record, deadline, record->pinned(), true);
+  const bool sooner = deadline < record->deadline();
+  if (!sooner && !record->pinned()) return;
+  if (sooner) LogEffect({"PEXPIREAT", key.bytes, std::to_string(deadline)});
+  ReplaceDeadline(key, record, std::min(deadline, record->deadline()), false, true);
 }
 
 Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bool pinned,

@@ -106,7 +106,7 @@ class Db {
   // so; gives the record that now holds the key. The effect is PEXPIREAT or PERSIST; the caller notifies.
   Record* SetDeadline(KeyView key, Record* record, UnixMillis deadline);
   // A value that was loaded for a key that was missed, not written by a client, is to go sooner than it would;
-  // it stays such a value. The effect is PEXPIREAT.
+  // it stays such a value, and its deadline is the origin's. The effect is PEXPIREAT.
   void Hasten(KeyView key, Record* record, UnixMillis deadline);
   // Sets a deadline that is part of the value, so that it is neither logged nor told of by itself. The
   // record, which Find() returned, has room for it.

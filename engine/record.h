@@ -128,7 +128,8 @@ class Record {
   // True when a client gave the deadline to a key that was there, so that no reader may put it off.
   bool pinned() const { return (layout() & kPinned) != 0; }
 
-  // True when the value was loaded from the origin, and no client has changed it or its deadline since.
+  // True when the value was loaded from the origin, and no client has changed it since. Its deadline is the
+  // origin's unless it is pinned.
   bool from_origin() const { return (layout() & kFromOrigin) != 0; }
 
   // True when readers must hold the shard's lock, because the value is changed in place.

@@ -87,7 +87,8 @@ OriginUse::Met Origin::Judge(int db, KeyView key, const Record* record, UnixMill
   RuleState& state = *rules.states[index];
   if (record == nullptr) return {&state, OriginUse::Kind::kMissed};
   const Rule& rule = *state.rule;
-  if (!record->has_deadline()) return {&state, OriginUse::Kind::kHit};
+  // A client's deadline is no other than it says.
+  if (!record->has_deadline() || record->pinned()) return {&state, OriginUse::Kind::kHit};
   const int64_t left_ms = record->deadline() - now;
   if (left_ms <= rule.stale_ttl_ms) return {&state, OriginUse::Kind::kOver};
   const auto late_ms =

@@ -67,6 +67,7 @@ struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
   std::deque<Flight*> queue;
   bool gathering = false;  // a loader waits for its batch to fill
   std::string trouble;     // what the database says about the rule; empty: nothing
+  int64_t checked_ns = 0;  // when it was last asked, monotonic
 };
 
 class Origin;
@@ -251,6 +252,8 @@ class Origin final : public MissSource, public ChangeSink {
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
   void SetActive();
   void CheckRules();
+  void CheckRule(RuleState& state);
+  void CheckAgain(RuleState& state);
 
   Store& store_;
   std::atomic<const Snapshot*> snapshot_;

@@ -266,7 +266,10 @@ bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, Load
   if (status.ok() && result->keys.size() != batch.size()) {
     status = absl::InternalError("the batch query gives keys that were not asked for");
   }
-  if (status.ok()) return true;
+  if (status.ok()) {
+    CheckAgain(state);
+    return true;
+  }
   const std::string_view why(status.message().data(), status.message().size());
   for (Flight* flight : batch) Fail(*flight, why);
   return false;
@@ -402,21 +405,32 @@ void Origin::WatchdogMain() {
 
 // With mutex_ held: asks the database what it thinks of each rule.
 void Origin::CheckRules() {
-  for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) {
-    calls_.push_back([this, state](Source& source) {
-      const absl::Status status =
-          source.Check(*state->rule, std::chrono::milliseconds(state->rule->timeout_ms));
-      NoteAnswer(status);
-      const std::string why(status.message().data(), status.message().size());
-      std::lock_guard guard(mutex_);
-      state->trouble = why;
-      if (!status.ok()) {
-        Log(LogLevel::kWarning, "Rule %s of the origin: %s", state->rule->name.c_str(),
-            why.c_str());
-      }
-    });
-  }
+  for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) CheckRule(*state);
+}
+
+// With mutex_ held.
+void Origin::CheckRule(RuleState& rule_state) {
+  rule_state.checked_ns = NowNanos();
+  calls_.push_back([this, state = rule_state.shared_from_this()](Source& source) {
+    const absl::Status status =
+        source.Check(*state->rule, std::chrono::milliseconds(state->rule->timeout_ms));
+    NoteAnswer(status);
+    const std::string why(status.message().data(), status.message().size());
+    std::lock_guard guard(mutex_);
+    state->trouble = why;
+    if (!status.ok()) {
+      Log(LogLevel::kWarning, "Rule %s of the origin: %s", state->rule->name.c_str(), why.c_str());
+    }
+  });
   work_.notify_all();
+}
+
+// A rule that the database had something against has loaded a key: what it was may have been put right.
+void Origin::CheckAgain(RuleState& state) {
+  constexpr int64_t kBetweenNanos = 1'000'000'000;
+  std::lock_guard guard(mutex_);
+  if (state.trouble.empty() || NowNanos() - state.checked_ns < kBetweenNanos) return;
+  CheckRule(state);
 }
 
 }  // namespace alai::origin

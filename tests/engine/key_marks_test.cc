@@ -182,17 +182,39 @@ TEST_CASE_METHOD(TypesFixture, "A client's change of a loaded value makes it the
     load(std::string(kInlineValueBytesMax * 2, 'x'));
     CHECK(Append("key", "y") == kInlineValueBytesMax * 2 + 1);
   }
-  SECTION("Of the deadline") {
-    load("1");
-    CHECK(keys::Expire(d, key, clock_.WallMillis() + 2000, 0));
-    CHECK(Find("key")->deadline() == clock_.WallMillis() + 2000);
-  }
   SECTION("By a name") {
     load("1");
     CHECK(keys::Rename(d, key, MakeKey("other"), true) == Errc::kOk);
     CHECK(keys::Rename(d, MakeKey("other"), key, true) == Errc::kOk);
   }
   CHECK(!Find("key")->from_origin());
+}
+
+TEST_CASE_METHOD(TypesFixture,
+                 "A client's deadline of a loaded value is pinned until the origin hastens it",
+                 "[key_marks]") {
+  const KeyView key = MakeKey("key");
+  const UnixMillis now = clock_.WallMillis();
+  Db d = db();
+  Record::Draft draft = strings::DraftOf(key, "1");
+  draft.from_origin = true;
+  draft.deadline = now + 1000;
+  d.Put(key, draft);
+  const auto is = [&](UnixMillis deadline, bool pinned) {
+    const Record* record = Find("key");
+    return record->from_origin() && record->deadline() == deadline && record->pinned() == pinned;
+  };
+  CHECK(is(now + 1000, false));
+  CHECK(keys::Expire(d, key, now + 2000, 0));
+  CHECK(is(now + 2000, true));
+  CHECK(keys::Expire(d, key, now + 3000, 0));
+  CHECK(is(now + 3000, true));
+  d.Hasten(key, d.Find(key, Lookup::kPeek), now + 5000);
+  CHECK(is(now + 3000, false));
+  CHECK(keys::Persist(d, key));
+  CHECK(is(kNoDeadline, true));
+  d.Hasten(key, d.Find(key, Lookup::kPeek), now + 500);
+  CHECK(is(now + 500, false));
 }
 
 // A source that has every key, and thinks of all that it has loaded as it is told.

@@ -63,6 +63,23 @@ TEST_CASE("A rule that the database refuses is not set", "[origin]") {
   server.Expect(client, set, kOk);
 }
 
+TEST_CASE("What was wrong with a rule is shown until it has been put right", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.database.Put("1", "one");
+  server.database.SetStatus(absl::InvalidArgumentError("no such table"));
+  const auto client = server.Connect();
+  const auto trouble = [&](const std::string& text) {
+    const std::string shown = client.Ask(Request({"ORIGIN", "GET", "m"}));
+    return shown.ends_with(Bulk("trouble") + Bulk(text));
+  };
+  server.RunUntil([&] { return trouble("no such table"); });
+  server.database.SetStatus(absl::OkStatus());
+  server.clock.AdvanceMillis(1001);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  server.RunUntil([&] { return trouble(""); });
+}
+
 TEST_CASE("ORIGIN LOAD and RELOAD", "[origin]") {
   OriginFixture server;
   server.AddRule(Rule("m"));

@@ -430,6 +430,37 @@ TEST_CASE("What may have changed is served for its stale-ttl when the database f
   CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
 }
 
+TEST_CASE("A value that was given another deadline is believed no longer than others", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"ttl", "3600"}));
+  server.AddRule({"brief", "b:{id:int}", "ttl", "3600", "stale-ttl", "60", "refresh-ahead", "0.1",
+                  "query", "SELECT v FROM b WHERE id = $1"});
+  for (const char* name : {"1", "2"}) server.database.Put(name, "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "m:2", "b:1"}),
+                "*3\r\n" + Bulk("one") + Bulk("one") + Bulk("one"));
+  server.Expect(client, Request({"GETEX", "m:1", "PERSIST"}), Bulk("one"));
+  server.Expect(client, Request({"EXPIRE", "m:2", "7200"}), ":1\r\n");
+  server.Expect(client, Request({"GETEX", "b:1", "EX", "30"}), Bulk("one"));
+  // It is neither over nor loaded anew before the time that the client has said.
+  const int queries = server.database.queries();
+  server.Expect(client, Request({"MGET", "m:1", "m:2", "b:1"}),
+                "*3\r\n" + Bulk("one") + Bulk("one") + Bulk("one"));
+  server.Expect(client, Request({"TTL", "m:1"}), ":-1\r\n");
+  server.Expect(client, Request({"TTL", "m:2"}), ":7200\r\n");
+  server.Expect(client, Request({"TTL", "b:1"}), ":30\r\n");
+  CHECK(server.database.queries() == queries);
+
+  for (const char* name : {"1", "2"}) server.database.Put(name, "uno");
+  server.database.sink()->OnDeaf("connection lost");
+  server.database.SetStatus(absl::InternalError("no"));
+  server.Expect(client, Request({"GET", "b:1"}), Bulk("one"));
+  CHECK(server.figures("brief").Get(origin::RuleFigures::kStaleServed) == 1);
+  server.database.SetStatus(absl::OkStatus());
+  server.Expect(client, Request({"MGET", "m:1", "m:2", "b:1"}),
+                "*3\r\n" + Bulk("uno") + Bulk("uno") + Bulk("uno"));
+}
+
 TEST_CASE("A client's write makes a loaded value its own", "[origin]") {
   OriginFixture server;
   server.AddRule(MemoryRule({"ttl", "10", "stale-ttl", "60"}));

@@ -139,6 +139,9 @@ class Deafness(ChangeCase):
 
     def test_a_cut_connection(self):
         server, client = self.start_behind_proxy(on_error="error")
+        # Another deadline makes them no truer.
+        self.assertEqual(client.call("EXPIRE", memory_key(2), 3000), 1)
+        self.assertEqual(client.call("GETEX", memory_key(3), "PERSIST"), b"memory 3")
         self.proxy.refuse()
         self.proxy.cut()
         self.await_info(client, "origin_listening", 0)
@@ -267,8 +270,9 @@ class Consistency(ChangeCase):
 
     def goes_on(self) -> bool:
         """For a while, and on a machine that is busy until there were enough fences."""
-        enough = len(self.fences_s) >= self.FENCES
-        return not self.problems and (time.monotonic() < self.end or not enough)
+        if self.problems:
+            return False
+        return time.monotonic() < self.end or len(self.fences_s) < self.FENCES
 
     def committed(self) -> dict[int, Version]:
         return {number: row.committed for number, row in self.rows.items()}
@@ -332,5 +336,5 @@ class Consistency(ChangeCase):
                 floor = self.floors[number]
                 value = client.call("GET", memory_key(number))
                 self.reads[reader] += 1
-                if not self.rows[number].allows(value, floor):
+                if not self.rows[number].allows(value, floor) and len(self.old_reads) < 10:
                     self.old_reads.append(f"{number}: read {value!r}, and {floor} was heard of before")

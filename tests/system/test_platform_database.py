@@ -37,7 +37,9 @@ def says(**fields: object):
     return lambda answer: answer.status == 200 and fields.items() <= answer.json.items()
 
 
-class Browsing(DatabaseCase):
+class Tables(DatabaseCase):
+    DIRECT, OVER_HTTP = 1000, 100
+
     def test_memories_and_profiles_come_from_the_tables_and_then_from_the_cache(self):
         caller = self.logged_in("root")
         body = json.loads(self.sql(f"SELECT body FROM memories WHERE id = '{memory_id(7)}'"))
@@ -86,8 +88,6 @@ class Browsing(DatabaseCase):
         for each in (caller, other):
             self.await_answer(each, "/scores/today/sun", says(score=0.5))
 
-
-class Changes(DatabaseCase):
     def test_an_update_is_seen_whoever_makes_it(self):
         caller = self.logged_in("user-7")
         before = caller.get(memory(7))
@@ -122,18 +122,13 @@ class Changes(DatabaseCase):
         self.assertEqual(caller.delete(memory(7)).status, 404)
 
     def test_what_was_asked_for_before_it_was_made(self):
-        caller = self.logged_in("user-7")
+        caller, timeline = self.logged_in("root"), profile(ROOT) + "/memories"
         for _ in range(3):
             self.assertEqual(caller.get(memory(NOBODY)).status, 404)
-        self.assertEqual(self.queries("memories"), 1)
+            self.assertEqual(caller.get(timeline).json, {"memories": []})
+        self.assertEqual(self.queries(), 2)
         self.assertEqual(caller.put(memory(NOBODY), CONTENT).status, 201)
-        self.await_answer(caller, memory(NOBODY), says(**CONTENT, user=user_id(7)))
-
-    def test_a_user_without_memories_writes_the_first(self):
-        caller = self.logged_in("root")
-        timeline = profile(ROOT) + "/memories"
-        self.assertEqual(caller.get(timeline).json, {"memories": []})
-        self.assertEqual(caller.put(memory(NOBODY), CONTENT).status, 201)
+        self.await_answer(caller, memory(NOBODY), says(**CONTENT, user=user_id(ROOT)))
         self.await_answer(caller, timeline, lambda answer: len(answer.json["memories"]) == 1)
 
     def test_a_memory_that_changes_hands_leaves_one_timeline_and_enters_the_other(self):
@@ -176,10 +171,6 @@ class Changes(DatabaseCase):
         self.assertEqual(caller.put(memory(7), {"title": "\0", "text": ""}).status, 422)
         self.assertEqual(admin.put(memory(8), CONTENT).status, 204)
         self.await_answer(admin, memory(8), says(**CONTENT, user=user_id(8)))
-
-
-class Herd(DatabaseCase):
-    DIRECT, OVER_HTTP = 1000, 100
 
     def test_a_thousand_who_ask_for_one_cold_memory_are_one_query(self):
         """The table is locked until all of them wait."""
