@@ -11,10 +11,14 @@
 //             is one branch.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
 namespace alai {
+
+// What a word of an effect takes besides its bytes, at most.
+constexpr size_t kEffectOverhead = 64;
 
 class ChangeLog {
  public:
@@ -26,7 +30,9 @@ class ChangeLog {
 
   // Sets space for `bytes` aside for the calling thread, before shards are locked; its next call
   // replaces what it has not used. False: there is none, the command waits and asks again
-  // (Store::MayWrite).
+  // (Store::MayWrite). What is larger than all space there is is granted when nothing else is in use.
+  // Called with shards locked, too, where only what a command finds tells how much it will write
+  // (Db::ReserveLog).
   virtual bool Reserve(size_t bytes) = 0;
 };
 

@@ -304,6 +304,13 @@ void Db::LogClassDeadline(KeyView key, UnixMillis deadline) {
 
 bool Db::logs_changes() const { return store_.change_log() != nullptr; }
 
+bool Db::ReserveLog(size_t effect_bytes) {
+  ChangeLog* log = store_.change_log();
+  if (log == nullptr || log->Reserve(effect_bytes)) return true;
+  tally_.lacks_log_space = true;
+  return false;
+}
+
 void Db::LogEffect(std::span<const std::string_view> command) {
   if (ChangeLog* log = store_.change_log()) log->Append(index_, command);
 }

@@ -52,6 +52,8 @@ struct Tally {
   // How many entries of StoreThread::class_uses() and seen_sliding() are this command's.
   uint32_t class_uses = 0;
   uint32_t sliding_seen = 0;
+  // The command found no space for its effects in the change log (Db::ReserveLog) and has done nothing.
+  bool lacks_log_space = false;
   // Set by the caller: a key that is missed may be loaded from the origin (Store::miss_source()) before the
   // command is run again, so what is met of its keys is noted.
   bool read_through = false;
@@ -132,6 +134,10 @@ class Db {
 
   // Appends an effect to the change log if there is one; call before the change it describes.
   bool logs_changes() const;
+  // Of a command whose effects may exceed by far what its request says, before it changes or replies anything:
+  // sets space for all of them aside. False: there is none yet; the command does nothing more, and is run again
+  // when there is.
+  bool ReserveLog(size_t effect_bytes);
   void LogEffect(std::span<const std::string_view> command);
   void LogEffect(std::initializer_list<std::string_view> command) {
     LogEffect(std::span<const std::string_view>(command.begin(), command.size()));

@@ -18,7 +18,6 @@ constexpr size_t kKeysPerSample = 6;
 constexpr uint32_t kBucketsPerDraw = 512;
 // Attempts in a row that may fail, because shards are locked, before a slice ends.
 constexpr int kMissesMax = 64;
-constexpr size_t kEffectOverhead = 64;
 // How soon the sketch forgets: in so many uses for each of its words, which serve two to four keys.
 constexpr uint32_t kUsesPerWord = 12;
 // What a key counts as that the sketch has not seen of late.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/change_log.h"
 #include "engine/store.h"
 
 namespace alai {
@@ -181,7 +182,6 @@ bool KeyPurge::Visit(StoreThread& thread, UnixMillis now) {
 }
 
 bool KeyPurge::Treat(StoreThread& thread, UnixMillis now) {
-  constexpr size_t kEffectOverhead = 64;
   for (size_t first = 0; first < found_.size();) {
     const size_t end = std::min(found_.size(), first + kRemovalsPerLock);
     size_t effect_bytes = 0;

@@ -118,7 +118,6 @@ void Store::RenewSeenSliding(StoreThread& thread, uint32_t count, UnixMillis now
   if (!may_remove_expired()) return;
   for (uint32_t i = 0; i < count; ++i) {
     const StoreThread::SeenSliding& seen = thread.seen_sliding()[i];
-    constexpr size_t kEffectOverhead = 64;
     if (!MayWrite(seen.key.size() + kEffectOverhead)) return;
     ShardLock& lock = LockOf(seen.hash);
     if (!lock.TryLockOnce()) continue;

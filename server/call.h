@@ -1,8 +1,8 @@
 // One command being executed: what its handler reads from and writes to.
 //
 // Threads     Belongs to the worker that runs the command, for the length of the handler's call.
-// Invariants  A handler either replies exactly once, fails exactly once, or suspends. A handler of
-// a
+// Invariants  A handler either replies exactly once, fails exactly once, suspends, or gives up because
+//             the change log has no space for it (Db::ReserveLog). A handler of a
 //             read-only command may be run several times for one request (see engine/db.h), so it
 //             touches nothing but its reply until the dispatcher has accepted it.
 #pragma once

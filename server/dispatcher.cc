@@ -2,6 +2,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/ticks.h"
+#include "engine/change_log.h"
 #include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/client.h"
@@ -287,7 +288,6 @@ Dispatcher::Outcome Dispatcher::WriteOne(const Request& request) { return RunWri
 
 // Effects repeat what the request says, each argument perhaps as a command of its own with a deadline.
 inline bool Dispatcher::MayWrite(const Request& request) {
-  constexpr size_t kEffectOverhead = 64;
   if (store_.memory_limit().on() && !HasRoom(request)) [[unlikely]]
     return false;
   return store_.MayWrite(request.bytes + request.argv.size() * kEffectOverhead);
@@ -304,7 +304,7 @@ inline Dispatcher::Outcome Dispatcher::RunLockedOne(const Request& request) {
   if (!lock.TryLock()) [[unlikely]]
     return WaitToWriteOne(request);
   const bool suspends = Attempt(request, Access::kLocked);
-  const bool fed = tally_.origin_wants == 0;
+  const bool fed = RanThrough();
   if (fed && monitors_.any()) [[unlikely]]
     FeedMonitors(*request.command, request.argv);
   if (!thread_.ready_keys().empty()) [[unlikely]] {
@@ -401,7 +401,7 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
   const bool suspends = Attempt(request, Access::kLocked);
-  const bool fed = tally_.origin_wants == 0;
+  const bool fed = RanThrough();
   if (fed && monitors_.any()) FeedMonitors(*request.command, request.argv);
   const bool serves = !thread_.ready_keys().empty();
   if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
@@ -439,6 +439,8 @@ inline void Dispatcher::CommitTally() {
 COLD void Dispatcher::RemoveExpired() { store_.RemoveSeenExpired(thread_, worker_.now()); }
 
 inline Dispatcher::Outcome Dispatcher::Finish(const Request& request, bool suspends, bool fed) {
+  if (tally_.lacks_log_space) [[unlikely]]
+    return Outcome::kNoSpace;
   if (tally_.origin_uses != 0) [[unlikely]] {
     Outcome outcome;
     if (LookToOrigin(request, &outcome)) return outcome;

@@ -57,7 +57,7 @@ class Dispatcher {
     kLocked,     // did not run: shards are busy; TakeTicket()
     kPaused,     // did not run: CLIENT PAUSE
     kOrigin,     // did not run: its keys are being loaded; TakeOriginWait()
-    kNoSpace,    // did not run: Store::MayWrite() says no, or memory has to become free first
+    kNoSpace,    // did not run: the change log or memory has no space for it yet
   };
 
   struct Progress {
@@ -179,6 +179,8 @@ class Dispatcher {
 
   // One run of the handler: its reply is written, tally_ says what it met. True when it suspends.
   bool Attempt(const Request& request, Access access);
+  // Whether that was all, rather than a try that waits for keys of the origin or for space in the change log.
+  bool RanThrough() const { return tally_.origin_wants == 0 && !tally_.lacks_log_space; }
   void Undo(const OutputBuffer::Mark& mark);
   // Before and after an attempt that met keys of the origin's. The second gives what becomes of the request, or
   // kDone when it is to be finished as it is.

@@ -99,6 +99,11 @@ class PackedTable {
   bool ForEach(Visit visit) const {
     return VisitNodes(directory_.pages(), nodes_, is_map_, visit);
   }
+  // Calls visit(size_t) for each node with how many members it has.
+  template <class Visit>
+  void ForEachNode(Visit visit) const {
+    for (size_t number = 0; number < nodes_; ++number) visit(Node(number)->count());
+  }
   // Calls visit(const PackedMember&) for all members of nodes from the cursor on until there were at
   // least `count`, or `count` nodes; gives the next cursor, 0 at the end. From 0 to 0, a member that is there all the time
   // is visited at least once. Cursors are below 2^53; any is accepted.

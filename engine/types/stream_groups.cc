@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/change_log.h"
 #include "engine/types/packed_record.h"
 #include "engine/types/streams.h"
 
@@ -95,6 +96,17 @@ class GivenLog {
   uint64_t deliveries_ = 0;
   std::vector<StreamIdText> ids_;
 };
+
+// An effect on a group, but for the ids in it.
+size_t GroupEffectBytes(KeyView key, const ConsumerGroup& group, std::string_view consumer) {
+  // XCLAIM has the most: its options and their values.
+  constexpr size_t kWordsMax = 13;
+  constexpr size_t kWordBytesMax = StreamId::kCharsMax;
+  return kWordsMax * (kEffectOverhead + kWordBytesMax) + key.bytes.size() + group.name().size() +
+         consumer.size();
+}
+
+constexpr size_t kIdEffectBytes = kEffectOverhead + StreamId::kCharsMax;
 
 // The consumer of this name, which is made and logged if missing. Its creation counts as a change, but is not
 // told yet.
@@ -232,6 +244,20 @@ bool HasNew(const Stream& stream, const ConsumerGroup& group) {
   return stream.last_id() > group.last_id() && NewEntries(stream, group).Next();
 }
 
+size_t CountNew(const GroupAt& at, const GroupReader& reader) {
+  StreamRange range = NewEntries(*at.stream, *at.group);
+  size_t count = 0;
+  while ((reader.count_max == 0 || count < reader.count_max) && range.Next()) ++count;
+  return count;
+}
+
+size_t ReadEffectBytes(KeyView key, const GroupAt& at, const GroupReader& reader, size_t entries) {
+  // The consumer is made, entries are given, and the group's position is set.
+  constexpr size_t kEffects = 3;
+  return kEffects * GroupEffectBytes(key, *at.group, reader.consumer) +
+         (reader.no_ack ? 0 : entries * kIdEffectBytes);
+}
+
 void GiveNew(Db& db, KeyView key, const GroupAt& at, const GroupReader& reader,
              std::span<const StreamId> ids) {
   ConsumerCall call(db, key, at, reader.consumer);
@@ -286,6 +312,14 @@ std::vector<StreamId> Claim(Db& db, KeyView key, const GroupAt& at, const ClaimR
   if (moves || changes != 0) call.Count(std::max<uint64_t>(changes, 1));
   call.Done();
   return claimed;
+}
+
+size_t ClaimIdleEffectBytes(KeyView key, const GroupAt& at, std::string_view consumer,
+                            const AutoClaim::Options& options) {
+  const size_t entries = std::min<size_t>(options.count, at.group->pending().size());
+  // Each may have been delivered as often as no other, and be claimed by an effect of its own.
+  const size_t effects = entries + 2;
+  return effects * GroupEffectBytes(key, *at.group, consumer) + entries * kIdEffectBytes;
 }
 
 AutoClaimed ClaimIdle(Db& db, KeyView key, const GroupAt& at, std::string_view consumer,

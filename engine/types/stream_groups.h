@@ -81,6 +81,11 @@ template <class Visit>
 uint64_t ReadPending(Db& db, KeyView key, const GroupAt& at, const GroupReader& reader,
                      StreamId after, Visit visit);
 
+// What the effects of ReadNew() take in the change log at most; of ReadPending() what they do with `entries` 0.
+size_t ReadEffectBytes(KeyView key, const GroupAt& at, const GroupReader& reader, size_t entries);
+// How many entries ReadNew() will give.
+size_t CountNew(const GroupAt& at, const GroupReader& reader);
+
 struct ClaimRequest {
   std::string_view consumer;
   int64_t idle_ms_min = 0;               // 0: any
@@ -97,6 +102,9 @@ struct AutoClaimed {
   std::vector<StreamId> forgotten;  // pending, but in the stream no more
   StreamId next;                    // where to go on; zero when the end was reached
 };
+// What the effects of this take in the change log at most.
+size_t ClaimIdleEffectBytes(KeyView key, const GroupAt& at, std::string_view consumer,
+                            const AutoClaim::Options& options);
 // Claims what is idle for long enough.
 AutoClaimed ClaimIdle(Db& db, KeyView key, const GroupAt& at, std::string_view consumer,
                       const AutoClaim::Options& options);

@@ -179,7 +179,9 @@ void DebugPopulate(Call& call) {
 void DebugHtStats(Call& call) {
   ArgReader args(call.argv().subspan(2));
   const int64_t db = args.Int64();
-  if (args.remaining() > 0 && !args.TakeWord("FULL")) args.Fail(error_text::kSyntax);
+  if (args.remaining() > 0 && !args.TakeWord("FULL")) {
+    return call.Fail(error_text::SubcommandSyntax("debug", call.argv()[1]));
+  }
   if (!args.Done()) return call.Fail(args.error());
   Store& store = call.server().store();
   if (db < 0 || db >= store.databases()) return call.Fail("ERR Out of range database");

@@ -313,116 +313,110 @@ constexpr KeySpec StoreKey(std::string_view option, int16_t from) {
           .start_from = from};
 }
 
+// What is the same of GEOSEARCH and GEOSEARCHSTORE, and what of the four older commands.
+constexpr CommandSpec SearchRow(CommandSpec row) {
+  row.group = Group::kGeo;
+  row.since = "6.2.0";
+  row.complexity =
+      "O(N+M*log(M)) where N is the number of members in the cells around the area and M of those"
+      " in it";
+  row.history = "9.0.0: Added the `BYPOLYGON` option.";
+  return row;
+}
+constexpr CommandSpec RadiusRow(CommandSpec row) {
+  row.group = Group::kGeo;
+  row.complexity =
+      "O(N+M*log(M)) where N is the number of members in the cells around the circle and M of"
+      " those in it";
+  row.deprecated_since = "6.2.0";
+  return row;
+}
+
 constexpr CommandSpec kCommands[] = {
-    {.name = "geosearch",
-     .run = GeoSearch,
-     .arity = -7,
-     .flags = kReadOnly,
-     .keys = {kSource},
-     .group = Group::kGeo,
-     .since = "6.2.0",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the area and"
-                   " M of those in it",
-     .summary = "Gives the members in a circle, a box or a polygon.",
-     .arguments = "key:key"
-                  " [from: FROMMEMBER member:string"
-                  " | FROMLONLAT (fromlonlat: longitude:double latitude:double)]"
-                  " (by: (circle: BYRADIUS radius:double (unit: M | KM | FT | MI))"
-                  " | (box: BYBOX width:double height:double (unit: M | KM | FT | MI))"
-                  " | (polygon: BYPOLYGON num-vertices:integer"
-                  " (vertices: longitude:double latitude:double)*)@9.0.0)"
-                  " [order: ASC | DESC] [count-block: COUNT count:integer [ANY]]"
-                  " [WITHCOORD] [WITHDIST] [WITHHASH]",
-     .history = "9.0.0: Added the `BYPOLYGON` option."},
-    {.name = "geosearchstore",
-     .run = GeoSearchStore,
-     .arity = -8,
-     .flags = kWrite | kDenyOom,
-     .keys = {OneKey(kOW | kKeyUpdate), OneKey(kRO | kKeyAccess, 2)},
-     .group = Group::kGeo,
-     .since = "6.2.0",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the area and"
-                   " M of those in it",
-     .summary = "Stores the members in a circle, a box or a polygon.",
-     .arguments = "destination:key source:key"
-                  " [from: FROMMEMBER member:string"
-                  " | FROMLONLAT (fromlonlat: longitude:double latitude:double)]"
-                  " (by: (circle: BYRADIUS radius:double (unit: M | KM | FT | MI))"
-                  " | (box: BYBOX width:double height:double (unit: M | KM | FT | MI))"
-                  " | (polygon: BYPOLYGON num-vertices:integer"
-                  " (vertices: longitude:double latitude:double)*)@9.0.0)"
-                  " [order: ASC | DESC] [count-block: COUNT count:integer [ANY]] [STOREDIST]",
-     .history = "9.0.0: Added the `BYPOLYGON` option."},
-    {.name = "georadius",
-     .run = GeoRadius,
-     .arity = -6,
-     .flags = kWrite | kDenyOom,
-     .keys = {kSource, StoreKey("STORE", 6), StoreKey("STOREDIST", 6)},
-     .group = Group::kGeo,
-     .since = "3.2.0",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the circle"
-                   " and M of those in it",
-     .summary = "Gives the members in a circle, or stores them.",
-     .arguments = "key:key longitude:double latitude:double radius:double (unit: M | KM | FT | MI)"
-                  " [WITHCOORD] [WITHDIST] [WITHHASH]"
-                  " [count-block: COUNT count:integer [ANY]@6.2.0] [order: ASC | DESC]"
-                  " [store: STORE storekey:key'key' | STOREDIST storedistkey:key'key']",
-     .history = "6.2.0: Added the `ANY` option for `COUNT`. | 7.0.0: Added support for uppercase"
-                " unit names.",
-     .deprecated_since = "6.2.0",
-     .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
-     .find_keys = FindRadiusKeys},
-    {.name = "georadius_ro",
-     .run = GeoRadiusRo,
-     .arity = -6,
-     .flags = kReadOnly,
-     .keys = {kSource},
-     .group = Group::kGeo,
-     .since = "3.2.10",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the circle"
-                   " and M of those in it",
-     .summary = "Gives the members in a circle.",
-     .arguments = "key:key longitude:double latitude:double radius:double (unit: M | KM | FT | MI)"
-                  " [WITHCOORD] [WITHDIST] [WITHHASH]"
-                  " [count-block: COUNT count:integer [ANY]@6.2.0] [order: ASC | DESC]",
-     .history = "6.2.0: Added the `ANY` option for `COUNT`.",
-     .deprecated_since = "6.2.0",
-     .replaced_by = "`GEOSEARCH` with the `BYRADIUS` argument"},
-    {.name = "georadiusbymember",
-     .run = GeoRadiusByMember,
-     .arity = -5,
-     .flags = kWrite | kDenyOom,
-     .keys = {kSource, StoreKey("STORE", 5), StoreKey("STOREDIST", 5)},
-     .group = Group::kGeo,
-     .since = "3.2.0",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the circle"
-                   " and M of those in it",
-     .summary = "Gives the members in a circle around one of them, or stores them.",
-     .arguments = "key:key member:string radius:double (unit: M | KM | FT | MI)"
-                  " [WITHCOORD] [WITHDIST] [WITHHASH]"
-                  " [count-block: COUNT count:integer [ANY]] [order: ASC | DESC]"
-                  " [store: STORE storekey:key'key' | STOREDIST storedistkey:key'key']",
-     .history = "6.2.0: Added the `ANY` option for `COUNT`. | 7.0.0: Added support for uppercase"
-                " unit names.",
-     .deprecated_since = "6.2.0",
-     .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER`"
-                    " arguments",
-     .find_keys = FindMemberKeys},
-    {.name = "georadiusbymember_ro",
-     .run = GeoRadiusByMemberRo,
-     .arity = -5,
-     .flags = kReadOnly,
-     .keys = {kSource},
-     .group = Group::kGeo,
-     .since = "3.2.10",
-     .complexity = "O(N+M*log(M)) where N is the number of members in the cells around the circle"
-                   " and M of those in it",
-     .summary = "Gives the members in a circle around one of them.",
-     .arguments = "key:key member:string radius:double (unit: M | KM | FT | MI)"
-                  " [WITHCOORD] [WITHDIST] [WITHHASH]"
-                  " [count-block: COUNT count:integer [ANY]] [order: ASC | DESC]",
-     .deprecated_since = "6.2.0",
-     .replaced_by = "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"},
+    SearchRow({.name = "geosearch",
+               .run = GeoSearch,
+               .arity = -7,
+               .flags = kReadOnly,
+               .keys = {kSource},
+               .summary = "Gives the members in a circle, a box or a polygon.",
+               .arguments = "key:key"
+                            " [from: FROMMEMBER member:string"
+                            " | FROMLONLAT (fromlonlat: longitude:double latitude:double)]"
+                            " (by: (circle: BYRADIUS radius:double (unit: M | KM | FT | MI))"
+                            " | (box: BYBOX width:double height:double (unit: M | KM | FT | MI))"
+                            " | (polygon: BYPOLYGON num-vertices:integer"
+                            " (vertices: longitude:double latitude:double)*)@9.0.0)"
+                            " [order: ASC | DESC] [count-block: COUNT count:integer [ANY]]"
+                            " [WITHCOORD] [WITHDIST] [WITHHASH]"}),
+    SearchRow({.name = "geosearchstore",
+               .run = GeoSearchStore,
+               .arity = -8,
+               .flags = kWrite | kDenyOom,
+               .keys = {OneKey(kOW | kKeyUpdate), OneKey(kRO | kKeyAccess, 2)},
+               .summary = "Stores the members in a circle, a box or a polygon.",
+               .arguments =
+                   "destination:key source:key"
+                   " [from: FROMMEMBER member:string"
+                   " | FROMLONLAT (fromlonlat: longitude:double latitude:double)]"
+                   " (by: (circle: BYRADIUS radius:double (unit: M | KM | FT | MI))"
+                   " | (box: BYBOX width:double height:double (unit: M | KM | FT | MI))"
+                   " | (polygon: BYPOLYGON num-vertices:integer"
+                   " (vertices: longitude:double latitude:double)*)@9.0.0)"
+                   " [order: ASC | DESC] [count-block: COUNT count:integer [ANY]] [STOREDIST]"}),
+    RadiusRow({.name = "georadius",
+               .run = GeoRadius,
+               .arity = -6,
+               .flags = kWrite | kDenyOom,
+               .keys = {kSource, StoreKey("STORE", 6), StoreKey("STOREDIST", 6)},
+               .since = "3.2.0",
+               .summary = "Gives the members in a circle, or stores them.",
+               .arguments = "key:key longitude:double latitude:double radius:double"
+                            " (unit: M | KM | FT | MI) [WITHCOORD] [WITHDIST] [WITHHASH]"
+                            " [count-block: COUNT count:integer [ANY]@6.2.0] [order: ASC | DESC]"
+                            " [store: STORE storekey:key'key' | STOREDIST storedistkey:key'key']",
+               .history = "6.2.0: Added the `ANY` option for `COUNT`. | 7.0.0: Added support for"
+                          " uppercase unit names.",
+               .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
+               .find_keys = FindRadiusKeys}),
+    RadiusRow({.name = "georadius_ro",
+               .run = GeoRadiusRo,
+               .arity = -6,
+               .flags = kReadOnly,
+               .keys = {kSource},
+               .since = "3.2.10",
+               .summary = "Gives the members in a circle.",
+               .arguments = "key:key longitude:double latitude:double radius:double"
+                            " (unit: M | KM | FT | MI) [WITHCOORD] [WITHDIST] [WITHHASH]"
+                            " [count-block: COUNT count:integer [ANY]@6.2.0] [order: ASC | DESC]",
+               .history = "6.2.0: Added the `ANY` option for `COUNT`.",
+               .replaced_by = "`GEOSEARCH` with the `BYRADIUS` argument"}),
+    RadiusRow({.name = "georadiusbymember",
+               .run = GeoRadiusByMember,
+               .arity = -5,
+               .flags = kWrite | kDenyOom,
+               .keys = {kSource, StoreKey("STORE", 5), StoreKey("STOREDIST", 5)},
+               .since = "3.2.0",
+               .summary = "Gives the members in a circle around one of them, or stores them.",
+               .arguments = "key:key member:string radius:double (unit: M | KM | FT | MI)"
+                            " [WITHCOORD] [WITHDIST] [WITHHASH]"
+                            " [count-block: COUNT count:integer [ANY]] [order: ASC | DESC]"
+                            " [store: STORE storekey:key'key' | STOREDIST storedistkey:key'key']",
+               .history = "6.2.0: Added the `ANY` option for `COUNT`. | 7.0.0: Added support for"
+                          " uppercase unit names.",
+               .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and"
+                              " `FROMMEMBER` arguments",
+               .find_keys = FindMemberKeys}),
+    RadiusRow({.name = "georadiusbymember_ro",
+               .run = GeoRadiusByMemberRo,
+               .arity = -5,
+               .flags = kReadOnly,
+               .keys = {kSource},
+               .since = "3.2.10",
+               .summary = "Gives the members in a circle around one of them.",
+               .arguments = "key:key member:string radius:double (unit: M | KM | FT | MI)"
+                            " [WITHCOORD] [WITHDIST] [WITHHASH]"
+                            " [count-block: COUNT count:integer [ANY]] [order: ASC | DESC]",
+               .replaced_by = "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"}),
 };
 static_assert(WellFormed(kCommands));
 

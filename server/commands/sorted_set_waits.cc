@@ -77,35 +77,28 @@ void BZMPop(Call& call) {
   TakeOrWait(call, keys, end, count, timeout_ns);
 }
 
-constexpr KeySpec KeysBeforeTimeout() { return KeyRange(kRW | kKeyAccess | kKeyDelete, 1, -2); }
+constexpr CommandSpec PopRow(std::string_view name, void (*run)(Call&), std::string_view summary) {
+  return {.name = name,
+          .run = run,
+          .arity = -3,
+          .flags = kWrite | kFast | kBlocking,
+          .keys = {KeyRange(kRW | kKeyAccess | kKeyDelete, 1, -2)},
+          .group = Group::kSortedSet,
+          .since = "5.0.0",
+          .complexity =
+              "O(K) + O(log(N)) where K is the number of keys and N the size of the sorted set",
+          .summary = summary,
+          .arguments = "key:key* timeout:double",
+          .history = "6.0.0: The time-out may be a fraction."};
+}
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "bzpopmin",
-     .run = BZPopMin,
-     .arity = -3,
-     .flags = kWrite | kFast | kBlocking,
-     .keys = {KeysBeforeTimeout()},
-     .group = Group::kSortedSet,
-     .since = "5.0.0",
-     .complexity =
-         "O(K) + O(log(N)) where K is the number of keys and N the size of the sorted set",
-     .summary = "Takes the member with the lowest score of the first sorted set that is there, or"
-                " waits for one.",
-     .arguments = "key:key* timeout:double",
-     .history = "6.0.0: The time-out may be a fraction."},
-    {.name = "bzpopmax",
-     .run = BZPopMax,
-     .arity = -3,
-     .flags = kWrite | kFast | kBlocking,
-     .keys = {KeysBeforeTimeout()},
-     .group = Group::kSortedSet,
-     .since = "5.0.0",
-     .complexity =
-         "O(K) + O(log(N)) where K is the number of keys and N the size of the sorted set",
-     .summary = "Takes the member with the highest score of the first sorted set that is there, or"
-                " waits for one.",
-     .arguments = "key:key* timeout:double",
-     .history = "6.0.0: The time-out may be a fraction."},
+    PopRow("bzpopmin", BZPopMin,
+           "Takes the member with the lowest score of the first sorted set that is there, or waits"
+           " for one."),
+    PopRow("bzpopmax", BZPopMax,
+           "Takes the member with the highest score of the first sorted set that is there, or waits"
+           " for one."),
     {.name = "bzmpop",
      .run = BZMPop,
      .arity = -5,

@@ -110,6 +110,22 @@ bool FindSources(Call& call, const StreamReadRequest& request, std::vector<ReadF
   return true;
 }
 
+// Whether the change log has space for what is going to be given, which is logged entry by entry. Keys that come
+// twice count twice.
+bool ReserveLog(Call& call, const StreamReadRequest& request, const std::vector<ReadFrom>& sources,
+                const GroupReader& reader) {
+  if (!call.db().logs_changes()) return true;
+  size_t bytes = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const KeyView key = call.Key(request.keys[i]);
+    const Result<GroupAt> at = streams::FindGroup(call.db(), key, request.group, Lookup::kPeek);
+    const bool is_new = sources[i].kind == ReadFrom::Kind::kNew;
+    bytes +=
+        streams::ReadEffectBytes(key, *at, reader, is_new ? streams::CountNew(*at, reader) : 0);
+  }
+  return call.db().ReserveLog(bytes);
+}
+
 void XReadGroup(Call& call) {
   ArgReader args = call.args();
   StreamReadRequest request;
@@ -120,6 +136,7 @@ void XReadGroup(Call& call) {
   if (!FindSources(call, request, &sources)) return;
   const GroupReader reader = {
       .consumer = request.consumer, .count_max = request.count_max, .no_ack = request.no_ack};
+  if (!ReserveLog(call, request, sources, reader)) return;
   StreamsReply streams(call.reply());
   for (size_t i = 0; i < sources.size(); ++i) {
     const KeyView key = call.Key(request.keys[i]);

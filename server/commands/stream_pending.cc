@@ -212,6 +212,10 @@ void XAutoClaim(Call& call) {
   ReadAutoClaimOptions(args, &options);
   if (!args.Done()) return call.Fail(args.error());
   if (!found.ok()) return FailWithoutGroup(call, found.error(), key.bytes, group);
+  if (call.db().logs_changes() &&
+      !call.db().ReserveLog(streams::ClaimIdleEffectBytes(key, *found, consumer, options))) {
+    return;
+  }
   const streams::AutoClaimed result = streams::ClaimIdle(call.db(), key, *found, consumer, options);
   ReplyWriter& reply = call.reply();
   reply.Array(3);

@@ -257,6 +257,23 @@ void XSetId(Call& call) {
   ReplyToSetFigures(call, *status);
 }
 
+constexpr CommandSpec RangeRow(std::string_view name, void (*run)(Call&), std::string_view summary,
+                               std::string_view arguments) {
+  return {.name = name,
+          .run = run,
+          .arity = -4,
+          .flags = kReadOnly,
+          .keys = {OneKey(kRO | kKeyAccess)},
+          .group = Group::kStream,
+          .since = "5.0.0",
+          .complexity =
+              "O(log(N) + M) where N is the length of the stream and M the number of"
+              " entries given",
+          .summary = summary,
+          .arguments = arguments,
+          .history = "6.2.0: Added exclusive ranges."};
+}
+
 constexpr CommandSpec kCommands[] = {
     {.name = "xadd",
      .run = XAdd,
@@ -298,30 +315,11 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(1)",
      .summary = "Gives the number of entries of a stream.",
      .arguments = "key:key"},
-    {.name = "xrange",
-     .run = XRange,
-     .arity = -4,
-     .flags = kReadOnly,
-     .keys = {OneKey(kRO | kKeyAccess)},
-     .group = Group::kStream,
-     .since = "5.0.0",
-     .complexity = "O(log(N) + M) where N is the length of the stream and M the number of entries"
-                   " given",
-     .summary = "Gives the entries of a stream from one id to another.",
-     .arguments = "key:key start:string end:string [COUNT count:integer]",
-     .history = "6.2.0: Added exclusive ranges."},
-    {.name = "xrevrange",
-     .run = XRevRange,
-     .arity = -4,
-     .flags = kReadOnly,
-     .keys = {OneKey(kRO | kKeyAccess)},
-     .group = Group::kStream,
-     .since = "5.0.0",
-     .complexity = "O(log(N) + M) where N is the length of the stream and M the number of entries"
-                   " given",
-     .summary = "Gives the entries of a stream from one id to another, the last one first.",
-     .arguments = "key:key end:string start:string [COUNT count:integer]",
-     .history = "6.2.0: Added exclusive ranges."},
+    RangeRow("xrange", XRange, "Gives the entries of a stream from one id to another.",
+             "key:key start:string end:string [COUNT count:integer]"),
+    RangeRow("xrevrange", XRevRange,
+             "Gives the entries of a stream from one id to another, the last one first.",
+             "key:key end:string start:string [COUNT count:integer]"),
     {.name = "xdel",
      .run = XDel,
      .arity = -3,

@@ -7,7 +7,8 @@ What our server finds must be what a look at every position finds, and, where th
 finds as well, replies must be the same to the byte, in every order and with every option. A stock server
 misses members on the map's last column and row, and beyond a pole, and visits cells in another order when the
 centre is there; such searches are only counted. Among members that are as far away as each other it
-leaves any with COUNT, so those are left out. With --polygons the stock server is one that has BYPOLYGON
+leaves any with COUNT, so those are left out. COUNT with ANY gives the same choice as stock where the order of
+cells is the same, and everywhere as many members of the area as were asked for. With --polygons the stock server is one that has BYPOLYGON
 (Valkey 9), whose order of polygons' cells is its own.
 """
 
@@ -32,6 +33,8 @@ LATITUDE_MAX = 85.05112878
 UNITS = {"m": 1, "km": 1000, "ft": 0.3048, "mi": 1609.34}
 SIZES = (5, 50, 120, 300, 3000, 20000)
 SEARCHES = 40
+ORDERS: tuple[list[str], ...] = ([], ["ASC"], ["DESC"])
+DETAILS = ("WITHDIST", "WITHHASH", "WITHCOORD")
 ADDED_AT_ONCE = 1000
 
 Position = tuple[float, float]
@@ -146,6 +149,7 @@ class Comparison:
             area = Area(self.draw, place, draw_position(self.draw, place), self.polygons)
             centre = ["FROMLONLAT", *map(repr, area.centre)]
         query = [*([] if self.polygons else centre), *area.args]
+        radius = area.args[1:] if area.args[0] == "BYRADIUS" else None
         exact = {name for name, position in positions.items() if area.holds(position)}
         ours, stock = self.ask("GEOSEARCH", "g", *query, "WITHDIST")
         found = [name for name, _ in ours]
@@ -154,6 +158,8 @@ class Comparison:
         elif ours == stock:
             self.counts["same"] += 1
             self.search_more(query, len({distance for _, distance in ours}) < len(ours))
+            if radius is not None:
+                self.compare_older_forms([*centre, *radius])
         elif sorted(map(repr, ours)) == sorted(map(repr, stock)):
             self.counts["other order"] += 1
             if place != "ends" and not self.polygons:
@@ -162,24 +168,63 @@ class Comparison:
             self.counts["ours finds more"] += 1
             if place in ("middle", "dense"):
                 self.failures.append(f"stock finds less: {query}")
+        self.check_any(query, exact)
+
+    def any_count(self) -> list[str]:
+        """COUNT with ANY, these two in any order."""
+        form = [["COUNT", str(self.draw.randint(1, 50))], ["ANY"]]
+        self.draw.shuffle(form)
+        return sum(form, [])
+
+    def details(self) -> list[str]:
+        return [detail for detail in DETAILS if self.draw.random() < 0.4]
+
+    def compare(self, *args: Any) -> None:
+        ours, stock = self.ask(*args)
+        if ours != stock:
+            self.failures.append(f"{args}: {ours} or {stock}")
+
+    def compare_stored(self, *args: Any) -> None:
+        """What a command has stored as "d"."""
+        self.compare(*args)
+        # Newer servers print scores in another way.
+        self.compare("ZRANGE", "d", "0", "-1", *([] if self.polygons else ["WITHSCORES"]))
 
     def search_more(self, query: list[Any], ties: bool) -> None:
         count = str(self.draw.randint(1, 50))
-        forms = [["ASC", "WITHDIST"], ["DESC", "WITHCOORD"], ["COUNT", count, "ANY", "WITHHASH"]]
-        forms.append(["COUNT", count, "ANY", "DESC"])
+        forms = [["ASC", "WITHDIST"], ["DESC", "WITHCOORD"]]
+        forms += [[*self.any_count(), *order, *self.details()] for order in ORDERS]
         if not ties:
             forms += [["COUNT", count], ["COUNT", count, "DESC", "WITHHASH"]]
         for form in forms:
-            ours, stock = self.ask("GEOSEARCH", "g", *query, *form)
-            if ours != stock:
-                self.failures.append(f"{query} {form}")
-        form = self.draw.choice(([], ["STOREDIST"]))
-        ours, stock = self.ask("GEOSEARCHSTORE", "d", "g", *query, *form)
-        # Newer servers print scores in another way.
-        scores = [] if self.polygons else ["WITHSCORES"]
-        stored, stock_stored = self.ask("ZRANGE", "d", "0", "-1", *scores)
-        if ours != stock or stored != stock_stored:
-            self.failures.append(f"GEOSEARCHSTORE {query} {form}")
+            self.compare("GEOSEARCH", "g", *query, *form)
+        for form in ([], [*self.any_count(), *self.draw.choice(ORDERS)]):
+            distances = self.draw.choice(([], ["STOREDIST"]))
+            self.compare_stored("GEOSEARCHSTORE", "d", "g", *query, *form, *distances)
+
+    def compare_older_forms(self, circle: list[Any]) -> None:
+        """GEORADIUS and GEORADIUSBYMEMBER, with ANY, reading and storing."""
+        name = "GEORADIUS" if circle[0] == "FROMLONLAT" else "GEORADIUSBYMEMBER"
+        for order in ORDERS:
+            form = [*self.any_count(), *order]
+            self.compare(name, "g", *circle[1:], *form, *self.details())
+            self.compare(name + "_RO", "g", *circle[1:], *form, *self.details())
+            store = self.draw.choice(("STORE", "STOREDIST"))
+            self.compare_stored(name, "g", *circle[1:], *form, store, "d")
+
+    def check_any(self, query: list[Any], exact: set[bytes]) -> None:
+        """Whatever the stock server finds: as many as there are, all of the area, and sorted."""
+        for order in ORDERS:
+            form = self.any_count()
+            count = int(form[form.index("COUNT") + 1])
+            ours = self.both[0].call("GEOSEARCH", "g", *query, *form, *order, "WITHDIST")
+            names = {name for name, _ in ours}
+            distances = [float(distance) for _, distance in ours]
+            is_sorted = not order or distances == sorted(distances, reverse=order == ["DESC"])
+            if not (len(ours) == len(names) == min(count, len(exact)) and names <= exact):
+                self.failures.append(f"wrong choice: {query} {form} {order} {ours}")
+            elif not is_sorted:
+                self.failures.append(f"not sorted: {query} {form} {order} {ours}")
 
     def run(self, sets: int) -> None:
         for _ in range(sets):
