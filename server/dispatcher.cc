@@ -168,7 +168,7 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
     thresholds_.nanos = 0;
     if (client.has(kClientAskedOrigin)) {
       outcome = RunAfterOrigin(client, request, held);
-    } else if (held == nullptr && passes_writes_ && WriteThrough(client, request, &outcome)) {
+    } else if (passes_writes_ && PassOn(client, request, held, &outcome)) {
       last_ticks_ = Ticks::Now();
     } else {
       outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
@@ -400,13 +400,20 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 }
 
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
+  const OutputBuffer::Mark mark = reply_.GetMark();
   const bool suspends = Attempt(request, Access::kLocked);
   const bool fed = RanThrough();
+  if (!behind_.empty() && fed && !suspends && !reply_.error_written()) [[unlikely]] {
+    server_.origin().behind().Add(behind_);
+    behind_added_ = true;
+  }
   if (fed && monitors_.any()) FeedMonitors(*request.command, request.argv);
   const bool serves = !thread_.ready_keys().empty();
   if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));
   held.Release();
   if (serves) store_.ServeNext(thread_, tally_, worker_.now());
+  if (behind_added_) [[unlikely]]
+    KeepBehind(mark);
   return Finish(request, suspends, fed);
 }
 

@@ -46,6 +46,7 @@ struct Config;
 struct LockTicket;
 namespace origin {
 class Origin;
+struct PendingWrite;
 class Wait;
 }  // namespace origin
 
@@ -186,8 +187,12 @@ class Dispatcher {
   // kDone when it is to be finished as it is.
   void BeginReadThrough();
   bool LookToOrigin(const Request& request, Outcome* outcome);
-  // Passes a write on to the database if a rule says so. False: it is to be run; otherwise as above.
-  bool WriteThrough(Client& client, const Request& request, Outcome* outcome);
+  // Passes a write on to the database if a rule says so, before it is run or behind. False: it is to be run as
+  // any other; otherwise as above.
+  bool PassOn(Client& client, const Request& request, LockRequest* held, Outcome* outcome);
+  Outcome RunBehind(const Request& request, LockRequest* held, std::string* why);
+  // Puts the writes of a command that has been run into the journal; its reply began at `mark`.
+  void KeepBehind(const OutputBuffer::Mark& mark);
   void LookForCare() {
     careful_ = pause_ != PauseKind::kNone || held_ != nullptr || passes_writes_;
   }
@@ -248,6 +253,9 @@ class Dispatcher {
   bool origin_settled_ = false;     // the present request takes what there is
   OutputBuffer::Mark origin_mark_;  // where its reply begins
   std::unique_ptr<origin::Wait> origin_wait_;
+  // What the present command writes behind, and whether it has taken effect.
+  std::vector<std::shared_ptr<origin::PendingWrite>> behind_;
+  bool behind_added_ = false;
   ShardSet wanted_;
   std::vector<ShardSeen> seen_;
 };

@@ -11,8 +11,11 @@ double Ratio(uint64_t part, uint64_t whole) {
 
 }  // namespace
 
-std::vector<OriginFigure> OriginFigures(const RuleFigures& figures) {
+std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
+                                        const origin::RuleState& state) {
   constexpr uint64_t kNanosPerMicro = 1000;
+  constexpr uint64_t kNanosPerMilli = 1'000'000;
+  const RuleFigures& figures = state.figures;
   std::vector<OriginFigure> list;
   const auto number = [&list](std::string_view name, uint64_t value) {
     list.push_back({.name = name, .value = static_cast<int64_t>(value)});
@@ -49,6 +52,18 @@ std::vector<OriginFigure> OriginFigures(const RuleFigures& figures) {
   number("invalidations", figures.Get(RuleFigures::kInvalidations));
   number("lag_p50_ms", figures.LagPercentile(50));
   number("lag_p99_ms", figures.LagPercentile(99));
+  const origin::WriteBehind::Backlog backlog = origin.behind().BacklogOf(state.rule->name);
+  number("writes", figures.Get(RuleFigures::kWrites));
+  number("write_errors", figures.Get(RuleFigures::kWriteErrors));
+  number("write_batches", figures.Get(RuleFigures::kWriteBatches));
+  number("write_retries", figures.Get(RuleFigures::kWriteRetries));
+  number("writes_replaced", figures.Get(RuleFigures::kWritesReplaced));
+  number("writes_dropped", figures.Get(RuleFigures::kWritesDropped));
+  number("writes_pending", backlog.writes);
+  number("writes_pending_bytes", backlog.bytes);
+  number("writes_oldest_ms", static_cast<uint64_t>(backlog.oldest_ns) / kNanosPerMilli);
+  number("write_lag_p50_ms", figures.WriteLagPercentile(50));
+  number("write_lag_p99_ms", figures.WriteLagPercentile(99));
   return list;
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/origin/figures.h"
+#include "storage/origin/origin.h"
 
 namespace alai {
 
@@ -18,7 +18,8 @@ struct OriginFigure {
   double ratio = 0;
 };
 
-// Latencies of queries are in microseconds, the lag of changes in milliseconds.
-std::vector<OriginFigure> OriginFigures(const origin::RuleFigures& figures);
+// Latencies of queries are in microseconds, the lag of changes and of writes behind in milliseconds.
+std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
+                                        const origin::RuleState& state);
 
 }  // namespace alai

@@ -148,6 +148,7 @@ void Server::Run() {
   frontend_->Run();
   for (const auto& worker : workers_) worker->Stop();
   for (std::thread& thread : threads) thread.join();
+  if ((shutdown_flags_ & kShutdownNow) == 0) origin_->Drain(config_.origin_drain_ms);
   origin_->Stop();
   Log(LogLevel::kWarning, "Alai is now ready to exit, bye bye...");
 }
@@ -242,6 +243,10 @@ void Server::FollowOriginLimits() {
   options.breaker_open_ms = config_.origin_breaker_open_ms;
   options.negative_max = static_cast<size_t>(config_.origin_negative_max);
   options.value_bytes_max = static_cast<uint64_t>(config_.proto_max_bulk_len);
+  options.journal = config_.origin_journal.get();
+  options.behind.rows_max = static_cast<uint64_t>(config_.origin_journal_rows_max);
+  options.behind.bytes_max = config_.origin_journal_bytes_max;
+  options.behind.sync_ms = config_.origin_journal_sync_ms;
   origin_->SetOptions(options);
 }
 

@@ -1,5 +1,8 @@
-// Writes of keys whose rule passes them on: the database has them first, and only when it has taken them is the
-// command run. What cannot be told to the database as a whole value, a field or a removal is refused.
+// Writes of keys whose rule passes them on. Through: the database has them first, and only when it has taken them
+// is the command run. Behind: the command is run, and its writes are in the journal before its reply leaves. What
+// cannot be told to the database as a whole value, a field or a removal is refused.
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +16,7 @@
 #include "server/server.h"
 #include "server/worker.h"
 #include "storage/origin/origin.h"
+#include "storage/origin/utf8.h"
 
 namespace alai {
 namespace {
@@ -115,57 +119,125 @@ bool ChangesNoValue(const CommandInfo& command) {
                {"expire", "pexpire", "expireat", "pexpireat", "persist", "touch"});
 }
 
+// What a command has for the database, all of it by one rule.
+struct PassedWrites {
+  std::shared_ptr<origin::RuleState> state;
+  std::vector<std::string_view> keys;
+  std::vector<origin::WriteRequest> requests;
+};
+
+// Empty when all is well, and else why the command is refused. A command that will fail by itself has no keys.
+std::string ReadPassed(const origin::Origin& origin, int db, std::string_view name, Arguments argv,
+                       PassedWrites* writes) {
+  const Passed passed = ReadWrite(name, argv);
+  origin::KeyArguments arguments;
+  for (const Passed::Key& key : passed.keys) {
+    std::shared_ptr<origin::RuleState> state = origin.WriterOf(db, key.key, &arguments);
+    if (writes->state == nullptr) writes->state = state;
+    if (state == nullptr || state != writes->state) {
+      return "keys of one command belong to different rules";
+    }
+    if (key.value.has_value() && passed.type != state->rule->type) {
+      return "the rule of this key has values of another type";
+    }
+    writes->keys.push_back(key.key);
+    writes->requests.push_back({arguments, key.value});
+  }
+  return passed.possible ? "" : "a rule that passes writes on takes SET with a time to live only";
+}
+
+// Whether the rule has written behind until now, and not all of it has been written.
+bool AnyWaits(const origin::Origin& origin, int db, const std::vector<std::string_view>& keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+    return origin.behind().Look(db, MakeKey(key)) != origin::WriteBehind::Known::kNothing;
+  });
+}
+
+std::vector<std::shared_ptr<origin::PendingWrite>> PrepareBehind(int db, PassedWrites& writes) {
+  std::vector<std::shared_ptr<origin::PendingWrite>> behind;
+  for (size_t i = 0; i < writes.keys.size(); ++i) {
+    auto write = std::make_shared<origin::PendingWrite>();
+    write->rule = writes.state->rule->name;
+    write->type = writes.state->rule->type;
+    write->db = db;
+    write->key = writes.keys[i];
+    write->request = std::move(writes.requests[i]);
+    behind.push_back(std::move(write));
+  }
+  return behind;
+}
+
 }  // namespace
 
-bool Dispatcher::WriteThrough(Client& client, const Request& request, Outcome* outcome) {
+bool Dispatcher::PassOn(Client& client, const Request& request, LockRequest* held,
+                        Outcome* outcome) {
   const CommandInfo& command = *request.command;
   if (!command.has(kWrite) || ChangesNoValue(command)) return false;
   origin::Origin& origin = server_.origin();
-  std::shared_ptr<origin::RuleState> state;
-  std::string why;
   origin::KeyArguments arguments;
-  const auto note = [&](std::string_view key) {
-    auto other = origin.WriterOf(client.db_index(), key, &arguments);
-    if (state != nullptr && other != state) why = "keys of one command belong to different rules";
-    if (state == nullptr) state = std::move(other);
-    return state != nullptr;
-  };
   bool any = false;
-  bool all = true;
   ForEachKey(command, request.argv, [&](size_t index) {
-    const bool mine =
-        origin.WriterOf(client.db_index(), request.argv[index], &arguments) != nullptr;
-    any = any || mine;
-    all = all && mine;
+    any = any || origin.WriterOf(client.db_index(), request.argv[index], &arguments) != nullptr;
   });
   if (!any) return false;
-  std::vector<origin::WriteRequest> requests;
+  PassedWrites writes;
+  std::string why;
   if (!IsPassed(command.spec->name)) {
     why = "the rule of this key passes writes on, and this command cannot be passed on";
   } else {
-    const Passed passed = ReadWrite(command.spec->name, request.argv);
-    if (passed.keys.empty()) return false;
-    if (!all) why = "keys of one command belong to different rules";
-    for (const Passed::Key& key : passed.keys) {
-      if (!note(key.key)) continue;
-      requests.push_back({arguments, key.value});
-      if (key.value.has_value() && passed.type != state->rule->type) {
-        why = "the rule of this key has values of another type";
-      }
+    why = ReadPassed(origin, client.db_index(), command.spec->name, request.argv, &writes);
+  }
+  if (why.empty() && writes.keys.empty()) return false;
+  if (why.empty() && writes.state->rule->write == origin::WritePolicy::kBehind) {
+    behind_ = PrepareBehind(client.db_index(), writes);
+    *outcome = RunBehind(request, held, &why);
+    behind_.clear();
+    if (why.empty()) return true;
+  } else if (why.empty() && AnyWaits(origin, client.db_index(), writes.keys)) {
+    why = "earlier writes of the key have still to reach the database";
+  } else if (why.empty()) {
+    auto wait = std::make_unique<origin::Wait>(
+        origin, [worker = &worker_, id = client.id()] { worker->WakeForOrigin(id); });
+    if (origin.Write(writes.state, std::move(writes.requests), *wait, &why)) {
+      if (held != nullptr) held->Release();
+      origin_wait_ = std::move(wait);
+      ++client.origin_.waits;
+      *outcome = Outcome::kOrigin;
+      return true;
     }
-    if (!passed.possible) why = "a rule that passes writes on takes SET with a time to live only";
   }
-  auto wait = std::make_unique<origin::Wait>(
-      origin, [worker = &worker_, id = client.id()] { worker->WakeForOrigin(id); });
-  if (why.empty() && origin.Write(state, std::move(requests), *wait, &why)) {
-    origin_wait_ = std::move(wait);
-    ++client.origin_.waits;
-    *outcome = Outcome::kOrigin;
-    return true;
-  }
-  Refuse("ORIGINERR " + why);
+  if (held != nullptr) held->Release();
+  Refuse(why.starts_with("ORIGIN") ? why : "ORIGINERR " + why);
   *outcome = Outcome::kDone;
   return true;
+}
+
+// With `why`, it has not been run. What does not take effect, whether since it fails or since it has to wait, is
+// not passed on.
+Dispatcher::Outcome Dispatcher::RunBehind(const Request& request, LockRequest* held,
+                                          std::string* why) {
+  origin::Origin& origin = server_.origin();
+  for (const auto& write : behind_) {
+    const auto& value = write->request.value;
+    if (value.has_value() && !origin::IsDatabaseText(*value)) {
+      *why = "what is written is no text: no UTF-8, or with a zero byte";
+    }
+  }
+  if (!origin.connected()) *why = "there is no origin";
+  if (!why->empty() || !origin.behind().Reserve(behind_, why)) return Outcome::kDone;
+  behind_added_ = false;
+  const Outcome outcome = held != nullptr ? RunHeld(request, *held) : RunWriteMany(request);
+  if (!behind_added_) origin.behind().Release(behind_);
+  behind_added_ = false;
+  return outcome;
+}
+
+void Dispatcher::KeepBehind(const OutputBuffer::Mark& mark) {
+  const absl::Status status = server_.origin().behind().Keep();
+  if (status.ok()) return;
+  Undo(mark);
+  reply_.Error("ORIGINERR the write is done, but would be lost if the server ended now: " +
+               std::string(status.message().data(), status.message().size()));
 }
 
 }  // namespace alai

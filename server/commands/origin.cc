@@ -178,7 +178,7 @@ void OriginList(Call& call) {
 void OriginStats(Call& call) {
   const std::shared_ptr<origin::RuleState> state = FindRule(call);
   if (state == nullptr) return;
-  const std::vector<OriginFigure> figures = OriginFigures(state->figures);
+  const std::vector<OriginFigure> figures = OriginFigures(call.server().origin(), *state);
   call.reply().Map(figures.size());
   for (const OriginFigure& figure : figures) {
     call.reply().Bulk(figure.name);
@@ -259,6 +259,11 @@ void OriginCancel(Call& call) {
   call.reply().Integer(call.server().origin().warming().Cancel() ? 1 : 0);
 }
 
+void OriginDiscard(Call& call) {
+  const uint64_t count = call.server().origin().behind().Discard(call.argv()[2]);
+  call.reply().Integer(static_cast<int64_t>(count));
+}
+
 void OriginPause(Call& call) {
   call.server().origin().Pause(true);
   call.reply().Ok();
@@ -295,37 +300,42 @@ void OriginInstall(Call& call) {
 }
 
 void OriginHelp(Call& call) {
-  ReplyHelp(call.reply(), "ORIGIN",
-            {
-                "CANCEL",
-                "    End the warming that is under way; 1 if there was one.",
-                "DEL <name>",
-                "    Forget the rule; what it has loaded stays until its time is over.",
-                "GET <name>",
-                "    Show the rule, and what the database says against it.",
-                "INSTALL <name>",
-                "    Create the rule's trigger in the database, whose role must be allowed to.",
-                "LIST",
-                "    Show the names of the rules.",
-                "LOAD <key> [<key> ...]",
-                "    Load the keys that are not there. Says how many were loaded, how many the",
-                "    database does not have, and how many failed.",
-                "PAUSE",
-                "    Load nothing until RESUME; what is not there is missed.",
-                "RELOAD <key>",
-                "    Load the key, whether it is there or not.",
-                "RESUME",
-                "    Load again.",
-                "SET <name> <pattern> [<option> <value> [...]] QUERY <sql>",
-                "    Add a rule, or put it in the place of the one of this name.",
-                "STATS <name>",
-                "    Show the figures of the rule.",
-                "TRIGGER <name>",
-                "    Show the statements with which the database tells of changes.",
-                "WARM <name> <query> [LIMIT <count>]",
-                "    Load the keys whose captures the query gives, a column for each, in the",
-                "    background. INFO origin shows how far it is.",
-            });
+  ReplyHelp(
+      call.reply(), "ORIGIN",
+      {
+          "CANCEL",
+          "    End the warming that is under way; 1 if there was one.",
+          "DEL <name>",
+          "    Forget the rule; what it has loaded stays until its time is over. What it has",
+          "    still to write waits until there is a rule of this name again.",
+          "DISCARD <name>",
+          "    Forget what waits to be written by the rule, which need not be there any more.",
+          "    Says how much that was.",
+          "GET <name>",
+          "    Show the rule, and what the database says against it.",
+          "INSTALL <name>",
+          "    Create the rule's trigger in the database, whose role must be allowed to.",
+          "LIST",
+          "    Show the names of the rules.",
+          "LOAD <key> [<key> ...]",
+          "    Load the keys that are not there. Says how many were loaded, how many the",
+          "    database does not have, and how many failed.",
+          "PAUSE",
+          "    Load and write nothing until RESUME; what is not there is missed.",
+          "RELOAD <key>",
+          "    Load the key, whether it is there or not.",
+          "RESUME",
+          "    Load and write again.",
+          "SET <name> <pattern> [<option> <value> [...]] QUERY <sql>",
+          "    Add a rule, or put it in the place of the one of this name.",
+          "STATS <name>",
+          "    Show the figures of the rule.",
+          "TRIGGER <name>",
+          "    Show the statements with which the database tells of changes.",
+          "WARM <name> <query> [LIMIT <count>]",
+          "    Load the keys whose captures the query gives, a column for each, in the",
+          "    background. INFO origin shows how far it is.",
+      });
 }
 
 constexpr CommandSpec kSubcommands[] = {
@@ -345,6 +355,15 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "0.1.0",
      .complexity = "O(N) where N is the number of rules",
      .summary = "Forgets a rule of the origin.",
+     .arguments = "name:string"},
+    {.name = "discard",
+     .run = OriginDiscard,
+     .arity = 3,
+     .flags = kAdmin | kNoScript,
+     .group = Group::kOrigin,
+     .since = "0.1.0",
+     .complexity = "O(N) where N is the number of writes",
+     .summary = "Forgets what waits to be written by a rule.",
      .arguments = "name:string"},
     {.name = "get",
      .run = OriginGet,

@@ -264,6 +264,11 @@ struct Config {
   Relaxed<int64_t> origin_breaker_failures;  // in a row
   Relaxed<int64_t> origin_breaker_open_ms;
   Relaxed<int64_t> origin_negative_max;  // keys
+  Guarded<std::string> origin_journal;   // of writes behind
+  Relaxed<int64_t> origin_journal_rows_max;
+  Relaxed<uint64_t> origin_journal_bytes_max;
+  Relaxed<int64_t> origin_journal_sync_ms;  // 0: never
+  Relaxed<int64_t> origin_drain_ms;         // at an orderly shutdown
 
   // Memory.
   Relaxed<uint64_t> maxmemory;         // bytes, 0: no limit

@@ -301,6 +301,15 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kOriginLimits),
     Number<&Config::origin_connections>("origin-connections", 1, 128, "4")
         .Then(ApplyHook::kOriginUrl),
+    Number<&Config::origin_drain_ms>("origin-drain-ms", 0, kIntMax, "5000"),
+    Text<&Config::origin_journal>("origin-journal", "origin.journal").With(kImmutable),
+    Memory<&Config::origin_journal_bytes_max>("origin-journal-bytes-max", kMegabyte, kLongMax,
+                                              "67108864")
+        .Then(ApplyHook::kOriginLimits),
+    Number<&Config::origin_journal_rows_max>("origin-journal-rows-max", 1, kIntMax, "100000")
+        .Then(ApplyHook::kOriginLimits),
+    Number<&Config::origin_journal_sync_ms>("origin-journal-sync-ms", 0, 3'600'000, "1000")
+        .Then(ApplyHook::kOriginLimits),
     Number<&Config::origin_negative_max>("origin-negative-max", 0, kIntMax, "1000000")
         .Then(ApplyHook::kOriginLimits),
     Text<&Config::origin_password_file>("origin-password-file", "").Then(ApplyHook::kOriginUrl),

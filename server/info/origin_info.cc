@@ -11,10 +11,10 @@
 namespace alai {
 namespace {
 
-void AppendRule(const origin::RuleState& state, InfoText& info) {
+void AppendRule(const origin::Origin& origin, const origin::RuleState& state, InfoText& info) {
   std::string line = "rule_" + state.rule->name + ":";
   char separator = 0;
-  for (const OriginFigure& figure : OriginFigures(state.figures)) {
+  for (const OriginFigure& figure : OriginFigures(origin, state)) {
     if (separator != 0) line += separator;
     separator = ',';
     line.append(figure.name).append("=");
@@ -31,6 +31,28 @@ std::string OneLine(std::string text) {
     if (c == '\r' || c == '\n') c = ' ';
   }
   return text;
+}
+
+void AppendBehind(const origin::Origin& origin, InfoText& info) {
+  constexpr int64_t kNanosPerMilli = 1'000'000;
+  const origin::WriteBehind& behind = origin.behind();
+  if (!behind.in_use()) return;
+  const origin::WriteBehind::Backlog backlog = behind.backlog();
+  const origin::WriteBehind::JournalFigures journal = behind.journal_figures();
+  const origin::Origin::BehindTotals& totals = origin.behind_totals();
+  info.Field("origin_writes_pending", backlog.writes);
+  info.Field("origin_writes_pending_bytes", backlog.bytes);
+  info.Field("origin_writes_oldest_ms", backlog.oldest_ns / kNanosPerMilli);
+  info.Field("origin_writes_written", totals.written.load());
+  info.Field("origin_writes_batches", totals.batches.load());
+  info.Field("origin_writes_retried", totals.retries.load());
+  info.Field("origin_writes_replaced", totals.replaced.load());
+  info.Field("origin_writes_dropped", totals.dropped.load());
+  info.Field("origin_writes_lag_ms", totals.lag_ms.load());
+  info.Field("origin_journal_bytes", journal.file_bytes);
+  info.Field("origin_journal_unsynced", journal.unsynced);
+  info.Field("origin_journal_set_aside", journal.set_aside);
+  info.Field("origin_journal_error", OneLine(journal.trouble));
 }
 
 }  // namespace
@@ -50,6 +72,7 @@ void AppendOriginInfo(const InfoContext& context, InfoText& info) {
   info.Field("origin_keys_under_way", origin.keys_under_way());
   info.Field("origin_absent_keys", absent);
   info.Field("origin_absent_bytes", absent * KeyMarks::kBytesPerMark);
+  AppendBehind(origin, info);
   info.Field("origin_last_error", OneLine(origin.last_error()));
   const origin::Warming::Progress warming = origin.warming().progress();
   info.Field("origin_warming", warming.running ? 1 : 0);
@@ -58,7 +81,7 @@ void AppendOriginInfo(const InfoContext& context, InfoText& info) {
   info.Field("origin_warming_present", warming.present);
   info.Field("origin_warming_asked", warming.asked);
   info.Field("origin_warming_error", OneLine(warming.error));
-  for (const auto& state : states) AppendRule(*state, info);
+  for (const auto& state : states) AppendRule(origin, *state, info);
 }
 
 }  // namespace alai

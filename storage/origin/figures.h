@@ -33,6 +33,10 @@ class RuleFigures {
     kInvalidations,  // changes that the database told of
     kWrites,         // passed on to the database
     kWriteErrors,
+    kWriteBatches,    // of `write behind`: transactions
+    kWriteRetries,    // of writes that were sent and failed, and are sent again
+    kWritesReplaced,  // that need not be sent since a later one of their key was
+    kWritesDropped,   // that the database refused for good
     kCounts,
   };
 
@@ -55,10 +59,17 @@ class RuleFigures {
     std::lock_guard guard(mutex_);
     lag_.Record(ms);
   }
+  void RecordWriteLag(int64_t ms) {
+    std::lock_guard guard(mutex_);
+    write_lag_.Record(ms);
+  }
   // Nanoseconds from a query's start to its end, and milliseconds from a change in the database to its being
-  // heard of.
+  // heard of; and milliseconds from a write's being answered to its being in the database.
   uint64_t LoadPercentile(double percentile) const { return load_.ValueAtPercentile(percentile); }
   uint64_t LagPercentile(double percentile) const { return lag_.ValueAtPercentile(percentile); }
+  uint64_t WriteLagPercentile(double percentile) const {
+    return write_lag_.ValueAtPercentile(percentile);
+  }
 
   void Reset() {
     for (auto& count : counts_) count.store(0, std::memory_order_relaxed);
@@ -66,6 +77,7 @@ class RuleFigures {
     std::lock_guard guard(mutex_);
     load_.Reset();
     lag_.Reset();
+    write_lag_.Reset();
   }
 
  private:
@@ -79,6 +91,7 @@ class RuleFigures {
   std::mutex mutex_;  // of who records
   Histogram load_;
   Histogram lag_;
+  Histogram write_lag_;
 };
 
 }  // namespace alai::origin

@@ -53,12 +53,17 @@ std::string AppliedRecord(uint64_t sequence, uint64_t salt) {
   return Record(payload, salt);
 }
 
-std::string WriteRecord(uint64_t sequence, std::string_view rule, const WriteRequest& request,
-                        uint64_t salt) {
-  uint64_t size = rule.size() + (request.value ? request.value->size() : 0);
+uint64_t JournalRecordBytes(std::string_view rule, const WriteRequest& request) {
+  constexpr uint64_t kFixedBytes = 1 + 8 + 1 + 1;
+  uint64_t size = kFixedBytes + rule.size() + (request.value ? request.value->size() : 0);
   for (const std::string& argument : request.arguments) size += argument.size() + 4;
-  if (rule.size() > UINT8_MAX || request.arguments.size() > UINT8_MAX || size > INT32_MAX)
-    return {};
+  const bool fits =
+      rule.size() <= UINT8_MAX && request.arguments.size() <= UINT8_MAX && size <= INT32_MAX;
+  return fits ? size + kJournalRecordHeaderBytes : 0;
+}
+
+void AppendWriteRecord(uint64_t sequence, std::string_view rule, const WriteRequest& request,
+                       uint64_t salt, std::string* out) {
   std::string payload(
       1, static_cast<char>(request.value ? JournalKind::kWrite : JournalKind::kDelete));
   AppendLittleEndian(sequence, 8, &payload);
@@ -70,7 +75,7 @@ std::string WriteRecord(uint64_t sequence, std::string_view rule, const WriteReq
     payload.append(argument);
   }
   if (request.value) payload.append(*request.value);
-  return Record(payload, salt);
+  out->append(Record(payload, salt));
 }
 
 bool ReadJournalPayload(std::string_view payload, JournalKind* kind, JournalRecord* record) {

@@ -37,9 +37,11 @@ std::string JournalHeader(uint64_t salt);
 bool ReadJournalHeader(std::string_view bytes, uint64_t* salt);
 
 std::string AppliedRecord(uint64_t sequence, uint64_t salt);
-// Empty for what is too long for any record.
-std::string WriteRecord(uint64_t sequence, std::string_view rule, const WriteRequest& request,
-                        uint64_t salt);
+// What the record of a write takes; 0 for what is too long for any.
+uint64_t JournalRecordBytes(std::string_view rule, const WriteRequest& request);
+// Appends the record of a write that is not too long.
+void AppendWriteRecord(uint64_t sequence, std::string_view rule, const WriteRequest& request,
+                       uint64_t salt, std::string* out);
 
 // A payload whose checksum is right. False when it is malformed all the same.
 bool ReadJournalPayload(std::string_view payload, JournalKind* kind, JournalRecord* record);

@@ -44,7 +44,7 @@ void Wait::Seal() {
   if (flights_.empty()) done_.store(true, std::memory_order_release);
 }
 
-Origin::Origin(Store& store) : store_(store) {
+Origin::Origin(Store& store) : store_(store), behind_(store.clock(), [this] { return states(); }) {
   owned_snapshot_ = std::make_unique<const Snapshot>();
   snapshot_.store(owned_snapshot_.get(), std::memory_order_release);
 }
@@ -54,11 +54,15 @@ Origin::~Origin() { Stop(); }
 void Origin::SetOptions(const OriginOptions& options) {
   std::lock_guard guard(mutex_);
   options_ = options;
+  behind_.SetLimits(options.behind);
 }
 
 void Origin::SetRules(Rules rules) {
+  const bool writes_behind = std::any_of(rules.begin(), rules.end(), [](const auto& rule) {
+    return rule->write == WritePolicy::kBehind;
+  });
   auto fresh = std::make_unique<Snapshot>();
-  std::lock_guard guard(mutex_);
+  std::unique_lock guard(mutex_);
   for (const std::shared_ptr<const Rule>& rule : rules) {
     std::shared_ptr<RuleState> state;
     for (const std::shared_ptr<RuleState>& old : owned_snapshot_->states) {
@@ -67,6 +71,8 @@ void Origin::SetRules(Rules rules) {
     fresh->states.push_back(state != nullptr ? state : std::make_shared<RuleState>(rule));
   }
   fresh->set = RuleSet(std::move(rules));
+  // Before writes by these rules can come.
+  behind_.Adopt(fresh->states);
   snapshot_.store(fresh.get(), std::memory_order_release);
   const uint64_t epoch = store_.reclaimer().TryAdvance();
   std::erase_if(retired_, [epoch](const Retired& old) { return old.epoch + 2 <= epoch; });
@@ -76,6 +82,8 @@ void Origin::SetRules(Rules rules) {
                   [](const auto& state) { return state->rule->write != WritePolicy::kNone; });
   SetActive();
   if (started_) CheckRules();
+  guard.unlock();
+  OpenJournal(writes_behind);
 }
 
 void Origin::SetActive() { active_ = started_ && !owned_snapshot_->set.empty(); }
@@ -148,13 +156,16 @@ Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) 
   RuleState& state = StateOfUse(use.met.rule);
   const Rule& rule = *state.rule;
   const bool over = use.met.kind == OriginUse::Kind::kOver;
-  if (!over && rule.negative_ttl_ms != 0 && KnownAbsent(use.db, {use.key, use.hash}, now)) {
+  // What waits for the database says what it will have, whether it answers or not.
+  const bool written = behind_.Look(use.db, {use.key, use.hash}) == WriteBehind::Known::kWhole;
+  if (!over && !written && rule.negative_ttl_ms != 0 &&
+      KnownAbsent(use.db, {use.key, use.hash}, now)) {
     state.figures.Add(RuleFigures::kNegativeHits);
     return Answer::kSettled;
   }
-  if (paused() || !active()) return Answer::kSettled;
+  if ((paused() && !written) || !active()) return Answer::kSettled;
   std::lock_guard guard(mutex_);
-  if (!breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
+  if (!written && !breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
     if (over || rule.on_error == OnError::kNil) return Answer::kSettled;
     wait.result_.error = "ORIGINERR the origin does not answer";
     return Answer::kRefused;
@@ -193,14 +204,19 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
   Flight* flight = made.get();
   flights_.emplace(std::move(place), std::move(made));
   under_way_.store(flights_.size(), std::memory_order_relaxed);
-  if (state.queue.empty() && !state.gathering) ready_.push_back(flight->state);
-  state.queue.push_back(flight);
+  Queue(*flight);
+  return flight;
+}
+
+void Origin::Queue(Flight& flight) {
+  RuleState& state = *flight.state;
+  if (state.queue.empty() && !state.gathering) ready_.push_back(flight.state);
+  state.queue.push_back(&flight);
   if (!state.gathering) {
     work_.notify_one();
   } else if (state.queue.size() >= state.rule->batch_keys_max) {
     gathered_.notify_all();
   }
-  return flight;
 }
 
 void Origin::Join(Flight& flight, bool over, Wait& wait) {

@@ -28,6 +28,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@
 #include "storage/origin/rule_set.h"
 #include "storage/origin/source.h"
 #include "storage/origin/warming.h"
+#include "storage/origin/write_behind.h"
 
 namespace alai::origin {
 
@@ -53,6 +55,8 @@ struct OriginOptions {
   int64_t breaker_open_ms = 1000;
   size_t negative_max = 1'000'000;                 // keys known to be absent
   uint64_t value_bytes_max = uint64_t{512} << 20;  // where a rule sets no limit
+  std::string journal;                             // the file of writes behind
+  WriteBehind::Limits behind;
 };
 
 struct Flight;
@@ -117,7 +121,7 @@ class Origin final : public MissSource, public ChangeSink {
   Origin& operator=(const Origin&) = delete;
   ~Origin() override;
 
-  // What concerns the connections takes effect with the next Start().
+  // What concerns the connections takes effect with the next Start(), the journal's name before it is opened.
   void SetOptions(const OriginOptions& options);
   // A rule that is the same as before keeps its figures. From a thread of the store.
   void SetRules(Rules rules);
@@ -126,6 +130,8 @@ class Origin final : public MissSource, public ChangeSink {
   void Start(std::unique_ptr<SourceFactory> factory, std::function<void(StoreThread&)> meter);
   // Whoever waits is told that nothing comes.
   void Stop();
+  // Writes what waits behind for at most so long; until nothing waits, or the database does not take it.
+  void Drain(int64_t ms);
   // Whether keys may be loaded at all: there are rules and a database.
   bool active() const { return active_.load(std::memory_order_relaxed); }
   bool connected() const { return started_.load(std::memory_order_relaxed); }
@@ -151,6 +157,19 @@ class Origin final : public MissSource, public ChangeSink {
   // begun, and `why` says why.
   bool Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
              Wait& wait, std::string* why);
+  // Writes that are passed on once they have been answered.
+  WriteBehind& behind() { return behind_; }
+  const WriteBehind& behind() const { return behind_; }
+  // What all of them came to, and how long the last one had waited.
+  struct BehindTotals {
+    std::atomic<uint64_t> written{0};
+    std::atomic<uint64_t> batches{0};
+    std::atomic<uint64_t> retries{0};
+    std::atomic<uint64_t> replaced{0};
+    std::atomic<uint64_t> dropped{0};
+    std::atomic<int64_t> lag_ms{0};
+  };
+  const BehindTotals& behind_totals() const { return behind_totals_; }
   // Whether there are rules that pass writes on.
   bool passes_writes() const { return passes_writes_.load(std::memory_order_relaxed); }
   // The rule that passes a write of this key on, or nullptr; with its captures.
@@ -218,6 +237,8 @@ class Origin final : public MissSource, public ChangeSink {
   const Snapshot& snapshot() const { return *snapshot_.load(std::memory_order_acquire); }
   bool KnownAbsent(int db, KeyView key, UnixMillis now);
   Answer AskOne(const OriginUse& use, UnixMillis now, Wait& wait);
+  // With mutex_ held: puts a flight into the queue of its rule.
+  void Queue(Flight& flight);
   // With mutex_ held: the key's flight, begun if there is none; nullptr: the queue is full.
   Flight* FindFlight(int db, std::string_view key, RuleState& rule, bool* fresh);
   void Join(Flight& flight, bool over, Wait& wait);
@@ -230,8 +251,10 @@ class Origin final : public MissSource, public ChangeSink {
   Batch TakeBatch(RuleState& rule);
   bool Gather(std::unique_lock<std::mutex>& lock, RuleState& rule, Batch* batch);
   void LoadBatch(Loader& loader, StoreThread& thread, Batch batch);
-  // Sets the marks; those that need no query are done.
-  void BeginFlights(Batch& batch);
+  // Sets the marks; those that need no query are done, or wait until a write behind has reached the database.
+  void BeginFlights(StoreThread& thread, Batch& batch);
+  // With mutex_ held.
+  void LookAtParked();
   bool Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
   void Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index);
   void Fail(Flight& flight, std::string_view why);
@@ -254,6 +277,16 @@ class Origin final : public MissSource, public ChangeSink {
   void CheckRules();
   void CheckRule(RuleState& state);
   void CheckAgain(RuleState& state);
+
+  // origin_behind.cc: the thread that writes behind. The journal is opened when a rule needs it, or when there is
+  // one for the database.
+  void OpenJournal(bool needed);
+  void StartWriter();
+  void WriterMain(Loader& writer);
+  void SendBehind(Loader& writer, const WriteBehind::Batch& batch);
+  void NoteWritten(const WriteBehind::Batch& batch);
+  void NoteFailed(const WriteBehind::Batch& batch, const absl::Status& status);
+  void DropRefused(const WriteBehind::Item& item, const absl::Status& status);
 
   Store& store_;
   std::atomic<const Snapshot*> snapshot_;
@@ -279,16 +312,28 @@ class Origin final : public MissSource, public ChangeSink {
   std::string last_error_;
   std::unique_ptr<const Snapshot> owned_snapshot_;
   std::vector<Retired> retired_;
+  std::vector<Flight*> parked_;  // that wait for a write behind
 
   // Changed by Start() and Stop() alone.
   std::unique_ptr<SourceFactory> factory_;
   std::function<void(StoreThread&)> meter_;
   std::vector<std::unique_ptr<Loader>> loaders_;
+  std::unique_ptr<Loader> writer_;  // once there is a journal; replaced under mutex_
   std::thread watchdog_;
   std::mutex listener_mutex_;               // one change at a time; guards the two that follow
   StoreThread* listener_thread_ = nullptr;  // for whoever has changes to tell of
   std::unique_ptr<Listener> listener_;
   Warming warming_{*this, store_};
+
+  WriteBehind behind_;
+  BehindTotals behind_totals_;
+  // The writer's own.
+  size_t batch_max_ = SIZE_MAX;              // lower after a failure
+  int64_t write_pause_ns_ = 0;               // the last pause since the database did not answer
+  int64_t write_again_ns_ = 0;               // when it ends
+  std::set<std::string> refusals_;           // that have been logged
+  std::atomic<bool> behind_failing_{false};  // the last attempt found no database
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace alai::origin

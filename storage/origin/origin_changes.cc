@@ -35,6 +35,8 @@ bool Origin::Invalidate(const RuleState& state, KeyView key, bool erase) {
   shard.lock.Lock();
   Db db(store_, *listener_thread_, tally, db_index, Access::kLocked, store_.clock().WallMillis());
   shard.marks.Wipe(db_index, key);
+  // What the database is still to get is newer than what it tells of.
+  erase = erase && behind_.Look(db_index, key) == WriteBehind::Known::kNothing;
   const Record* record = db.Find(key, Lookup::kPeek);
   const bool keep = !erase && record != nullptr && record->from_origin();
   if (record != nullptr && !keep && erase && db.Erase(key, FreeCause::kUnlink)) {

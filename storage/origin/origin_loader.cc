@@ -45,8 +45,7 @@ class GoneSource final : public Source {
                     LoadResult*) override {
     return Gone();
   }
-  absl::Status Write(const Rule&, std::span<const WriteRequest>,
-                     std::chrono::milliseconds) override {
+  absl::Status Write(std::span<const RuledWrite>, std::chrono::milliseconds) override {
     return Gone();
   }
   absl::Status ListKeys(const Rule&, std::string_view, uint64_t,
@@ -86,6 +85,7 @@ void Origin::Start(std::unique_ptr<SourceFactory> factory,
     loader.thread = std::thread([this, &loader] { LoaderMain(loader); });
   }
   watchdog_ = std::thread([this] { WatchdogMain(); });
+  OpenJournal(false);
   listener_ = factory_->Listen(*this);
 }
 
@@ -104,6 +104,11 @@ void Origin::Stop() {
     work_.notify_all();
     gathered_.notify_all();
     stop_.notify_all();
+  }
+  behind_.Stop();
+  {
+    std::lock_guard guard(mutex_);
+    if (writer_ != nullptr) loaders_.push_back(std::move(writer_));
   }
   // A loader may just be about to begin a call, so one word is not enough.
   for (const std::unique_ptr<Loader>& loader : loaders_) {
@@ -133,6 +138,7 @@ void Origin::EndAll() {
     EndFlight(flight);
   }
   ready_.clear();
+  parked_.clear();
   for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) state->queue.clear();
 }
 
@@ -209,7 +215,7 @@ Origin::Batch Origin::TakeBatch(RuleState& state) {
 }
 
 void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
-  BeginFlights(batch);
+  BeginFlights(thread, batch);
   if (batch.empty()) return;
   LoadResult result;
   if (Query(loader, thread, batch, &result)) {
@@ -218,11 +224,12 @@ void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
   EndFlights(batch);
 }
 
-void Origin::BeginFlights(Batch& batch) {
+void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
   const UnixMillis now = store_.clock().WallMillis();
   const int64_t now_ns = NowNanos();
   Batch done;
   Batch left;
+  Batch parked;
   for (Flight* flight : batch) {
     if (flight->deadline_ns <= now_ns) {
       Fail(*flight, "the origin takes too long");
@@ -231,10 +238,26 @@ void Origin::BeginFlights(Batch& batch) {
     }
     flight->load = next_load_.fetch_add(1, std::memory_order_relaxed);
     Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
+    std::optional<std::string> value;
+    // Writes are added while their shards are locked: one that is not seen here wipes the mark.
     shard.lock.Lock();
-    const bool absent = shard.marks.Absent(flight->db, flight->view(), now);
+    const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
+    const bool written = known == WriteBehind::Known::kWhole;
+    const bool absent = !written && shard.marks.Absent(flight->db, flight->view(), now);
     if (!absent) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
     shard.lock.Unlock();
+    if (written) {
+      LoadResult result;
+      result.keys.emplace_back();
+      if (value.has_value()) result.keys[0].rows = {{std::move(value)}};
+      Land(*flight, thread, result, 0);
+      done.push_back(flight);
+      continue;
+    }
+    if (known == WriteBehind::Known::kPart && !absent) {
+      parked.push_back(flight);
+      continue;
+    }
     if (absent) {
       flight->end = Flight::End::kAbsent;
       flight->state->figures.Add(RuleFigures::kNegativeHits);
@@ -243,6 +266,20 @@ void Origin::BeginFlights(Batch& batch) {
   }
   batch = std::move(left);
   EndFlights(done);
+  if (parked.empty()) return;
+  std::lock_guard guard(mutex_);
+  parked_.insert(parked_.end(), parked.begin(), parked.end());
+  LookAtParked();
+}
+
+// Those go on whose write has reached the database, and those whose time is over.
+void Origin::LookAtParked() {
+  const int64_t now_ns = NowNanos();
+  for (Flight* flight : std::exchange(parked_, {})) {
+    const bool waits = flight->deadline_ns > now_ns &&
+                       behind_.Look(flight->db, flight->view()) == WriteBehind::Known::kPart;
+    waits ? parked_.push_back(flight) : Queue(*flight);
+  }
 }
 
 // False: it failed, and so have the flights.
@@ -392,14 +429,17 @@ void Origin::WatchdogMain() {
   while (!stopping_) {
     stop_.wait_for(lock, std::chrono::milliseconds(kWatchdogMillis));
     const int64_t now_ns = NowNanos();
-    for (const std::unique_ptr<Loader>& loader : loaders_) {
-      int64_t until = loader->call_until_ns;
-      if (until > now_ns) continue;
+    const auto look_after = [now_ns](Loader& loader) {
+      int64_t until = loader.call_until_ns;
+      if (until > now_ns) return;
       // Once for each call.
-      if (loader->call_until_ns.compare_exchange_strong(until, INT64_MAX)) {
-        loader->source->Interrupt();
+      if (loader.call_until_ns.compare_exchange_strong(until, INT64_MAX)) {
+        loader.source->Interrupt();
       }
-    }
+    };
+    for (const std::unique_ptr<Loader>& loader : loaders_) look_after(*loader);
+    if (writer_ != nullptr) look_after(*writer_);
+    LookAtParked();
   }
 }
 

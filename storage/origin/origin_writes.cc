@@ -1,5 +1,6 @@
 // Writes that a rule passes on to the database before they take effect here.
 #include <utility>
+#include <vector>
 
 #include "storage/origin/flight.h"
 #include "storage/origin/origin.h"
@@ -42,7 +43,9 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<WriteReq
   }
   const bool begun = Submit([this, flight, sent = std::move(requests)](Source& source) {
     const Rule& of = *flight->state->rule;
-    const absl::Status status = source.Write(of, sent, std::chrono::milliseconds(of.timeout_ms));
+    std::vector<RuledWrite> writes;
+    for (const WriteRequest& request : sent) writes.push_back({of, request});
+    const absl::Status status = source.Write(writes, std::chrono::milliseconds(of.timeout_ms));
     NoteAnswer(status);
     flight->state->figures.Add(RuleFigures::kWrites, sent.size());
     if (!status.ok()) flight->state->figures.Add(RuleFigures::kWriteErrors, sent.size());

@@ -6,9 +6,11 @@
 #include <new>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "storage/origin/key_pattern.h"
+#include "storage/origin/source.h"
 
 namespace alai::origin {
 namespace {
@@ -31,10 +33,14 @@ absl::StatusCode CodeOf(std::string_view state) {
   if (state == "42501") return absl::StatusCode::kPermissionDenied;
   const std::string_view group = state.substr(0, 2);
   const bool shut_down = state.starts_with("57P");
-  if (group == "08" || group == "53" || shut_down) return absl::StatusCode::kUnavailable;
+  // "25006": what was asked to write is a standby, or has become one.
+  if (group == "08" || group == "53" || shut_down || state == "25006") {
+    return absl::StatusCode::kUnavailable;
+  }
   if (group == "22") return absl::StatusCode::kInvalidArgument;
+  if (group == "23" || group == "42") return absl::StatusCode::kFailedPrecondition;
   if (group == "40") return absl::StatusCode::kAborted;
-  return absl::StatusCode::kFailedPrecondition;
+  return absl::StatusCode::kUnknown;
 }
 
 // Within a handler only.
@@ -44,7 +50,10 @@ absl::Status StatusOfException() {
   } catch (const pqxx::broken_connection& error) {
     return absl::UnavailableError(OneLine(error.what()));
   } catch (const pqxx::sql_error& error) {
-    return {CodeOf(error.sqlstate()), OneLine(error.what())};
+    absl::Status status(CodeOf(error.sqlstate()), OneLine(error.what()));
+    status.SetPayload(absl::string_view(kSqlState.data(), kSqlState.size()),
+                      absl::Cord(error.sqlstate()));
+    return status;
   } catch (const pqxx::failure& error) {
     return absl::AbortedError(OneLine(error.what()));
   } catch (const std::bad_alloc&) {

@@ -300,9 +300,9 @@ absl::Status PostgresSource::Load(const Rule& rule, std::span<const KeyArguments
   return call.Done(std::move(status));
 }
 
-absl::Status PostgresSource::Write(const Rule& rule, std::span<const WriteRequest> requests,
+absl::Status PostgresSource::Write(std::span<const RuledWrite> writes,
                                    std::chrono::milliseconds timeout) {
-  for (const WriteRequest& request : requests) {
+  for (const auto& [rule, request] : writes) {
     if (!CanBeAsked(request.arguments) || (request.value && !IsDatabaseText(*request.value))) {
       return absl::InvalidArgumentError(
           "what is written is no text: no UTF-8, or with a zero byte");
@@ -311,7 +311,7 @@ absl::Status PostgresSource::Write(const Rule& rule, std::span<const WriteReques
   Call call(this);
   return call.Done(
       connection_->Transact(Access::kReadWrite, timeout, [&](pqxx::nontransaction& transaction) {
-        for (const WriteRequest& request : requests) {
+        for (const auto& [rule, request] : writes) {
           std::vector<std::string> parameters = request.arguments;
           if (request.value) parameters.push_back(*request.value);
           origin::Execute(transaction, request.value ? rule.upsert : rule.erase, parameters);

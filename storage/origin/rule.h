@@ -18,7 +18,8 @@ namespace alai::origin {
 enum class OnOverload : uint8_t { kBusy, kNil };
 enum class OnError : uint8_t { kNil, kError };
 enum class OnChange : uint8_t { kDelete, kReload, kNone };
-enum class WritePolicy : uint8_t { kNone, kThrough };
+// Whether clients' writes go to the database, and whether before or after they are answered.
+enum class WritePolicy : uint8_t { kNone, kThrough, kBehind };
 
 // A word that an option takes, and what it stands for.
 template <class T>

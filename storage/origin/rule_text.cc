@@ -40,7 +40,8 @@ constexpr Choice<OnError> kOnError[] = {{"nil", OnError::kNil}, {"error", OnErro
 constexpr Choice<OnChange> kOnChange[] = {
     {"delete", OnChange::kDelete}, {"reload", OnChange::kReload}, {"none", OnChange::kNone}};
 constexpr Choice<WritePolicy> kWrite[] = {{"none", WritePolicy::kNone},
-                                          {"through", WritePolicy::kThrough}};
+                                          {"through", WritePolicy::kThrough},
+                                          {"behind", WritePolicy::kBehind}};
 
 template <class T, size_t n>
 absl::Status ReadChoice(std::string_view option, std::string_view word,

@@ -6,7 +6,9 @@
 // Invariants  No exception leaves a Source: what goes wrong is a Status with the database's own words.
 //               kUnavailable       there is no connection, or it broke: counts for the circuit breaker
 //               kDeadlineExceeded  it took too long: counts for it
-//               others             the statement failed; the connection is good
+//               others             the statement failed; the connection is good. Of a write:
+//               kInvalidArgument, kFailedPrecondition, kPermissionDenied
+//                                  the database will refuse it whenever it is asked (SQLSTATE 22, 23, 42)
 #pragma once
 
 #include <absl/status/status.h>
@@ -48,6 +50,15 @@ struct WriteRequest {
   std::optional<std::string> value;  // nothing: the key is deleted
 };
 
+// By which rule; a view.
+struct RuledWrite {
+  const Rule& rule;
+  const WriteRequest& request;
+};
+
+// The payload of a status that holds the database's SQLSTATE.
+inline constexpr std::string_view kSqlState = "alai/sqlstate";
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -58,8 +69,9 @@ class Source {
   // One query for all of them.
   virtual absl::Status Load(const Rule& rule, std::span<const KeyArguments> keys,
                             std::chrono::milliseconds timeout, LoadResult* result) = 0;
-  // Runs the rule's upsert or delete statement for each request, all or none.
-  virtual absl::Status Write(const Rule& rule, std::span<const WriteRequest> requests,
+  // Runs the upsert or delete statement of each one's rule, in their order, all or none. The timeout is that of
+  // one statement.
+  virtual absl::Status Write(std::span<const RuledWrite> writes,
                              std::chrono::milliseconds timeout) = 0;
   // The captures that a query gives, a row each, a column for each capture of the rule: ORIGIN WARM.
   // `visit` says whether to go on.

@@ -171,17 +171,25 @@ absl::Status WriteJournal::AppendBytes(std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status WriteJournal::Append(std::string_view rule, const WriteRequest& request) {
+uint64_t WriteJournal::BytesOf(const Write& write) {
+  return JournalRecordBytes(write.rule, write.request);
+}
+
+absl::Status WriteJournal::Append(std::span<const Write> writes, uint64_t* first_sequence) {
   std::lock_guard lock(mutex_);
-  const std::string record = WriteRecord(next_sequence_, rule, request, salt_);
-  if (record.empty() ||
-      record.size() > options_.bytes_max - std::min(options_.bytes_max, pending_bytes_)) {
-    return absl::ResourceExhaustedError("the journal of writes is full");
+  std::string records;
+  uint64_t sequence = next_sequence_;
+  for (const Write& write : writes) {
+    if (BytesOf(write) == 0) {
+      return absl::InvalidArgumentError("the write is larger than any record of the journal");
+    }
+    AppendWriteRecord(sequence++, write.rule, write.request, salt_, &records);
   }
-  absl::Status status = AppendBytes(record);
+  absl::Status status = AppendBytes(records);
   if (!status.ok()) return status;
-  ++next_sequence_;
-  pending_bytes_ += record.size();
+  *first_sequence = next_sequence_;
+  next_sequence_ = sequence;
+  pending_bytes_ += records.size();
   return status;
 }
 

@@ -11,7 +11,7 @@
 // damaged, which is an error, and it is left as it is.
 //
 // Threads     Append(), Sync() and the figures: any. Read() and MarkApplied(): one at a time.
-// Invariants  (1) Sequences of records grow by one; those that are not applied are at most `bytes_max` long.
+// Invariants  (1) Sequences of records grow by one. How many there may be is up to who appends them.
 //             (2) A record is in the file whole, or not at all.
 //             (3) The file is at most about twice as long as what is not applied, and `dead_bytes_min`.
 //             (4) One process has the journal: the file is locked.
@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,6 @@ namespace alai::origin {
 class WriteJournal {
  public:
   struct Options {
-    uint64_t bytes_max = 64 * 1024 * 1024;  // of records that are not applied
     uint64_t dead_bytes_min = 1024 * 1024;  // of what is applied, before the file is written anew
     // The system's calls; tests give their own.
     std::function<ssize_t(int fd, const void* bytes, size_t size, off_t at)> write;
@@ -55,9 +55,15 @@ class WriteJournal {
   WriteJournal(const WriteJournal&) = delete;
   WriteJournal& operator=(const WriteJournal&) = delete;
 
-  // RESOURCE_EXHAUSTED: there are too many bytes that are not applied; others: the file could not be written.
-  // In both cases nothing was appended.
-  absl::Status Append(std::string_view rule, const WriteRequest& request);
+  // What is to be appended; a view.
+  struct Write {
+    std::string_view rule;
+    const WriteRequest& request;
+  };
+  // What a write takes in the file; 0: no record can hold it.
+  static uint64_t BytesOf(const Write& write);
+  // Appends writes side by side, and gives the sequence of the first. On failure nothing was appended.
+  absl::Status Append(std::span<const Write> writes, uint64_t* first_sequence);
   // Waits until the disk has all that was appended before. Once it has failed, so does everything that writes.
   absl::Status Sync();
   // The first records that are not applied, at least one if there is any.

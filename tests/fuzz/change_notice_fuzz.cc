@@ -25,10 +25,13 @@ void CheckPayload(std::string_view payload) {
   JournalKind kind;
   JournalRecord record;
   if (!ReadJournalPayload(payload, &kind, &record)) return;
-  const std::string written =
-      kind == JournalKind::kApplied
-          ? AppliedRecord(record.sequence, kSalt)
-          : WriteRecord(record.sequence, record.rule, record.request, kSalt);
+  std::string written;
+  if (kind == JournalKind::kApplied) {
+    written = AppliedRecord(record.sequence, kSalt);
+  } else {
+    AppendWriteRecord(record.sequence, record.rule, record.request, kSalt, &written);
+    ASSERT(written.size() == JournalRecordBytes(record.rule, record.request));
+  }
   ASSERT(written.substr(kJournalRecordHeaderBytes) == payload);
 }
 

@@ -14,6 +14,7 @@
 #include "storage/origin/rule_text.h"
 #include "tests/catch.h"
 #include "tests/server/local_fixture.h"
+#include "tests/server/temporary_folder.h"
 #include "tests/storage/origin/fake_source.h"
 
 namespace alai {
@@ -25,6 +26,7 @@ class OriginFixture {
     config.databases.set(16);
     config.origin_url.set("fake:");
     config.origin_connections.set(2);
+    config.origin_journal.set(folder.Path("journal"));
   }
 
   // Before the first client; `words` as behind `origin-rule`.
@@ -48,6 +50,12 @@ class OriginFixture {
   Server::Local::Connection Connect(size_t worker = 0) { return local().Connect(worker); }
   origin::Origin& origin() { return local().server().origin(); }
   origin::RuleFigures& figures(std::string_view rule) { return origin().StateOf(rule)->figures; }
+
+  // Ends the server; the next one begins with its journal.
+  void Restart() {
+    local_.reset();
+    local();
+  }
 
   // Runs the server until this holds; the loaders have threads of their own.
   template <class F>
@@ -82,6 +90,7 @@ class OriginFixture {
     CHECK(Await(client, reply.size()) == reply);
   }
 
+  const TemporaryFolder folder;
   FakeClock clock{1'700'000'000'000};
   Config config;
   origin::FakeDatabase database;

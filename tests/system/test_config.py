@@ -254,6 +254,31 @@ class Rewrite(ProcessCase):
             process.terminate()
             process.wait(20)
 
+    @own
+    def test_a_rule_that_writes_behind_is_kept(self):
+        port = live_server.free_port()
+        path = self.write("behind.conf", f"port {port}\nbind 127.0.0.1\n")
+        process = self.spawn(path)
+        connection = self.await_port(port)
+        words = ["m", "m:{id:int}", "write", "behind", "upsert", "INSERT INTO m VALUES ($1, $2)"]
+        words += ["delete", "DELETE FROM m WHERE id = $1", "query", "SELECT v FROM m WHERE id = $1"]
+        self.assertEqual(connection.call("ORIGIN", "SET", *words), wire.Status(b"OK"))
+        for name, value in (("journal-rows-max", 77), ("journal-sync-ms", 0), ("drain-ms", 9)):
+            reply = connection.call("CONFIG", "SET", f"origin-{name}", value)
+            self.assertEqual(reply, wire.Status(b"OK"))
+        self.assertEqual(connection.call("CONFIG", "REWRITE"), wire.Status(b"OK"))
+        rule = connection.call("ORIGIN", "GET", "m")
+        process.terminate()
+        process.wait(20)
+        self.spawn(path)
+        connection = self.await_port(port)
+        self.assertEqual(connection.call("ORIGIN", "GET", "m"), rule)
+        self.assertIn(b"behind", rule)
+        self.assertEqual(
+            connection.call("CONFIG", "GET", "origin-journal-rows-max"),
+            [b"origin-journal-rows-max", b"77"],
+        )
+
     def test_what_is_rewritten_starts_the_same_server(self):
         port = live_server.free_port()
         path = self.write(

@@ -49,12 +49,31 @@ class FakeDatabase {
     held_ = false;
     released_.notify_all();
   }
+  // Writes wait, too, until ReleaseWrites().
+  void HoldWrites() {
+    std::lock_guard guard(mutex_);
+    writes_held_ = true;
+  }
+  void ReleaseWrites() {
+    std::lock_guard guard(mutex_);
+    writes_held_ = false;
+    released_.notify_all();
+  }
+  // Transactions with a write of this name end with this; OK: they do not any more.
+  void Refuse(const std::string& name, absl::Status status) {
+    std::lock_guard guard(mutex_);
+    if (status.ok()) refusals_.erase(name);
+    if (!status.ok()) refusals_[name] = std::move(status);
+  }
   // Between the reading of the rows and the end of a load.
   void set_pause(std::chrono::microseconds pause) { pause_us_ = pause.count(); }
 
   int queries() const { return queries_; }
   int keys_asked() const { return keys_; }
   int interrupts() const { return interrupts_; }
+  int transactions() const { return transactions_; }
+  // Transactions that are held.
+  int writers_waiting() const { return writers_waiting_; }
   // Loads that are held.
   int waiting() const { return waiting_; }
   ChangeSink* sink() const { return sink_; }
@@ -83,10 +102,21 @@ class FakeDatabase {
     if (pause_us_ != 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
     return status;
   }
-  absl::Status Write(std::span<const WriteRequest> requests) {
-    std::lock_guard guard(mutex_);
+  // All or none, as a transaction.
+  absl::Status Write(std::span<const RuledWrite> writes) {
+    std::unique_lock lock(mutex_);
+    ++transactions_;
+    const int interrupts = interrupts_;
+    ++writers_waiting_;
+    released_.wait(lock, [&] { return !writes_held_ || interrupts_ != interrupts; });
+    --writers_waiting_;
+    if (interrupts_ != interrupts) return absl::UnavailableError("interrupted");
     if (!status_.ok()) return status_;
-    for (const WriteRequest& request : requests) {
+    for (const auto& [rule, request] : writes) {
+      const auto refused = refusals_.find(Join(request.arguments));
+      if (refused != refusals_.end()) return refused->second;
+    }
+    for (const auto& [rule, request] : writes) {
       const std::string name = Join(request.arguments);
       writes_.push_back(request.value.has_value() ? name + "=" + *request.value : "-" + name);
       if (request.value.has_value()) rows_[name] = {{*request.value}};
@@ -125,12 +155,16 @@ class FakeDatabase {
   std::vector<std::string> columns_;
   std::vector<std::string> writes_;
   absl::Status status_;
+  std::map<std::string, absl::Status> refusals_;
   bool held_ = false;
+  bool writes_held_ = false;
   std::atomic<int64_t> pause_us_{0};
   std::atomic<int> queries_{0};
   std::atomic<int> keys_{0};
   std::atomic<int> interrupts_{0};
   std::atomic<int> waiting_{0};
+  std::atomic<int> transactions_{0};
+  std::atomic<int> writers_waiting_{0};
 };
 
 class FakeSource final : public Source {
@@ -142,9 +176,8 @@ class FakeSource final : public Source {
                     LoadResult* result) override {
     return database_.Load(keys, result);
   }
-  absl::Status Write(const Rule&, std::span<const WriteRequest> requests,
-                     std::chrono::milliseconds) override {
-    return database_.Write(requests);
+  absl::Status Write(std::span<const RuledWrite> writes, std::chrono::milliseconds) override {
+    return database_.Write(writes);
   }
   absl::Status ListKeys(const Rule&, std::string_view, uint64_t limit,
                         const std::function<bool(KeyArguments)>& visit) override {

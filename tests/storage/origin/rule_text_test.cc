@@ -120,6 +120,19 @@ TEST_CASE("A rule with everything is printed with everything") {
   CHECK(rule.batch_query_given);
 }
 
+TEST_CASE("A rule that writes behind is what its words say") {
+  const Words words = {"a",      "a:{id:int}",
+                       "write",  "behind",
+                       "upsert", "INSERT INTO t VALUES ($1, $2)",
+                       "delete", "DELETE FROM t WHERE a = $1",
+                       "query",  "SELECT b FROM t WHERE a = $1"};
+  const Rule rule = Read(words);
+  CHECK(rule.write == WritePolicy::kBehind);
+  CHECK(RuleWords(rule) == words);
+  CHECK(Error({"a", "a:{id:int}", "write", "behind", "query", "SELECT $1"}) ==
+        "origin-rule option 'write' needs 'upsert' and 'delete'");
+}
+
 TEST_CASE("Options come in any order and any case") {
   const Rule rule = Read({"a", "a:{id:int}", "QUERY", "SELECT $1; -- done", "Type", "ZSET",
                           "MAX-value-bytes", "1kb", "on-change", "NONE"});
@@ -187,7 +200,8 @@ TEST_CASE("What a rule may not be is told") {
         "origin-rule option 'on-error' must be one of nil, error");
   CHECK(Error(With({"on-change", "x"})) ==
         "origin-rule option 'on-change' must be one of delete, reload, none");
-  CHECK(Error(With({"write", "x"})) == "origin-rule option 'write' must be one of none, through");
+  CHECK(Error(With({"write", "x"})) ==
+        "origin-rule option 'write' must be one of none, through, behind");
 }
 
 TEST_CASE("Options that need others say so") {

@@ -56,8 +56,18 @@ std::unique_ptr<WriteJournal> Make(const std::string& path, WriteJournal::Option
   return std::move(opened.journal);
 }
 
+absl::Status AppendOne(WriteJournal& journal, std::string_view rule, const WriteRequest& request) {
+  const WriteJournal::Write write{rule, request};
+  uint64_t sequence = 0;
+  const uint64_t before = journal.pending_bytes();
+  absl::Status status = journal.Append({&write, 1}, &sequence);
+  const uint64_t bytes = status.ok() ? WriteJournal::BytesOf(write) : 0;
+  CHECK(journal.pending_bytes() == before + bytes);
+  return status;
+}
+
 void Append(WriteJournal& journal, uint64_t first, uint64_t last) {
-  for (uint64_t n = first; n <= last; ++n) REQUIRE(journal.Append("rule", Request(n)).ok());
+  for (uint64_t n = first; n <= last; ++n) REQUIRE(AppendOne(journal, "rule", Request(n)).ok());
 }
 
 // Reads all that is pending, which must be the records first to last.
@@ -127,22 +137,32 @@ TEST_CASE("What is not applied is there again when the journal is opened anew") 
   CheckPending(*journal, 12, 13);
 }
 
-TEST_CASE("The bytes that are not applied are bounded, and room comes back") {
+TEST_CASE("Several writes go into the file together, or none of them") {
   const TemporaryFolder folder;
   WriteJournal::Options options;
-  options.bytes_max = 400;
+  size_t room = SIZE_MAX;
+  int calls = 0;
+  options.write = [&](int fd, const void* bytes, size_t size, off_t at) -> ssize_t {
+    ++calls;
+    if (size <= room) return pwrite(fd, bytes, size, at);
+    errno = ENOSPC;
+    return -1;
+  };
   auto journal = Make(folder.Path(kName), options);
-  uint64_t n = 0;
-  while (journal->Append("rule", Request(n + 1)).ok()) ++n;
-  CHECK(n > 3);
-  CHECK(journal->pending_bytes() <= 400);
-  CHECK(journal->Append("rule", Request(1)).code() == absl::StatusCode::kResourceExhausted);
-  CheckPending(*journal, 1, n);
-  REQUIRE(journal->MarkApplied(2).ok());
-  Append(*journal, n + 1, n + 2);
-  CheckPending(*journal, 3, n + 2);
-  WriteRequest large{{"1"}, std::string(1000, 'x')};
-  CHECK(journal->Append("rule", large).message() == "the journal of writes is full");
+  Append(*journal, 1, 1);
+  const WriteRequest requests[] = {Request(2), Request(3), Request(4)};
+  const std::vector<WriteJournal::Write> writes = {
+      {"rule", requests[0]}, {"rule", requests[1]}, {"rule", requests[2]}};
+  uint64_t sequence = 0;
+  room = 100;
+  CHECK_FALSE(journal->Append(writes, &sequence).ok());
+  CheckPending(*journal, 1, 1);
+  room = SIZE_MAX;
+  calls = 0;
+  REQUIRE(journal->Append(writes, &sequence).ok());
+  CHECK(calls == 1);
+  CHECK(sequence == 2);
+  CheckPending(*journal, 1, 4);
 }
 
 TEST_CASE("A file of which most is applied is written anew") {
@@ -267,7 +287,7 @@ TEST_CASE("A value that looks like records of another journal does not confuse")
   {
     auto journal = Make(folder.Path(kName));
     Append(*journal, 1, 1);
-    REQUIRE(journal->Append("rule", {{"1"}, image + image}).ok());
+    REQUIRE(AppendOne(*journal, "rule", {{"1"}, image + image}).ok());
   }
   const std::string whole = ReadFile(folder.Path(kName));
   WriteFile(folder.Path(kName), whole.substr(0, whole.size() - 1));
@@ -295,11 +315,12 @@ TEST_CASE("A write that fails leaves nothing behind") {
   for (size_t bytes = 0; bytes < 40; ++bytes) {
     INFO(bytes);
     room = bytes;
-    const absl::Status status = journal->Append("rule", Request(3));
+    const absl::Status status = AppendOne(*journal, "rule", Request(3));
     REQUIRE(status.code() == absl::StatusCode::kInternal);
     REQUIRE(ReadFile(folder.Path(kName)).size() == before);
   }
-  CHECK(journal->Append("rule", Request(3)).ToString().find("No space left") != std::string::npos);
+  CHECK(AppendOne(*journal, "rule", Request(3)).ToString().find("No space left") !=
+        std::string::npos);
   room = 5000;  // in pieces of seven bytes
   Append(*journal, 3, 4);
   journal.reset();
@@ -322,7 +343,7 @@ TEST_CASE("A sync that fails is not forgotten") {
   CHECK(journal->unsynced_records() == 2);
   broken = false;
   CHECK_FALSE(journal->Sync().ok());
-  CHECK_FALSE(journal->Append("rule", Request(3)).ok());
+  CHECK_FALSE(AppendOne(*journal, "rule", Request(3)).ok());
   CheckPending(*journal, 1, 2);
 }
 
@@ -371,9 +392,9 @@ TEST_CASE("One process at a time has a journal, and only a journal") {
 TEST_CASE("Records that no record can hold are refused") {
   const TemporaryFolder folder;
   auto journal = Make(folder.Path(kName));
-  CHECK_FALSE(journal->Append(std::string(256, 'r'), Request(1)).ok());
-  CHECK_FALSE(journal->Append("rule", {KeyArguments(256), std::nullopt}).ok());
-  REQUIRE(journal->Append("rule", {{std::string("\0\xff", 2)}, std::string()}).ok());
+  CHECK_FALSE(AppendOne(*journal, std::string(256, 'r'), Request(1)).ok());
+  CHECK_FALSE(AppendOne(*journal, "rule", {KeyArguments(256), std::nullopt}).ok());
+  REQUIRE(AppendOne(*journal, "rule", {{std::string("\0\xff", 2)}, std::string()}).ok());
   std::vector<JournalRecord> records;
   REQUIRE(journal->Read(1, 1, &records).ok());
   CHECK(records[0].request.arguments[0] == std::string("\0\xff", 2));
@@ -393,7 +414,9 @@ TEST_CASE("Writers, a reader and syncs go on side by side") {
     threads.emplace_back([&, writer] {
       for (uint64_t n = 0; n < kWrites; ++n) {
         const WriteRequest request{{std::to_string(writer), std::to_string(n)}, "v"};
-        if (!journal->Append("rule", request).ok()) std::abort();
+        const WriteJournal::Write write{"rule", request};
+        uint64_t sequence = 0;
+        if (!journal->Append({&write, 1}, &sequence).ok()) std::abort();
         if (n % 16 == 0 && !journal->Sync().ok()) std::abort();
       }
     });

@@ -77,21 +77,30 @@ TEST_CASE_METHOD(Table, "Statements that write are checked, too") {
 
 TEST_CASE_METHOD(Table, "Writes reach the database all or none") {
   PostgresSource source(Local());
+  const auto write = [&source](const Rule& rule, const std::vector<WriteRequest>& requests) {
+    std::vector<RuledWrite> writes;
+    for (const WriteRequest& request : requests) writes.push_back({rule, request});
+    return source.Write(writes, kTimeout);
+  };
   Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
   rule.upsert = "INSERT INTO m VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = $2";
   rule.erase = "DELETE FROM m WHERE id = $1";
   const std::vector<WriteRequest> good = {{{"1"}, "it's"}, {{"11"}, ""}, {{"2"}, std::nullopt}};
-  CHECK(source.Write(rule, good, kTimeout).ok());
+  CHECK(write(rule, good).ok());
   CHECK(Sql("SELECT string_agg(id || '=' || v, ' ' ORDER BY id) FROM m WHERE id IN (1, 2, 11)") ==
         "1=it's 11=");
   Sql("ALTER TABLE m ADD CHECK (v <> 'bad')");
   const std::vector<WriteRequest> bad = {{{"3"}, "x"}, {{"4"}, "bad"}};
-  const absl::Status status = source.Write(rule, bad, kTimeout);
+  const absl::Status status = write(rule, bad);
   CHECK(std::string(status.message())
             .starts_with("new row for relation \"m\" violates check constraint"));
+  CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
+  const auto state = status.GetPayload(absl::string_view(kSqlState.data(), kSqlState.size()));
+  REQUIRE(state.has_value());
+  CHECK(*state == "23514");
   CHECK(Sql("SELECT v FROM m WHERE id = 3") == "v3");
   const std::vector<WriteRequest> no_text = {{{"3"}, std::string("a\0b", 3)}};
-  CHECK(source.Write(rule, no_text, kTimeout).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(write(rule, no_text).code() == absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE_METHOD(Table, "Keys are listed up to a limit, or until enough have come") {
