@@ -182,6 +182,7 @@ class WriteBehind {
   void Sync();
   // With file_mutex_ held: appends writes, and numbers them.
   absl::Status Append(const Writes& writes);
+  void MeasureSpan();
   // With mark_mutex_ held: appends what waits anew when little of the journal is left between what holds it up.
   void Renew();
   // Empty: it is over. `broken`: for good.

@@ -154,7 +154,7 @@ void WriteBehind::Mark() {
   }
   const absl::Status status = journal_->MarkApplied(applied);
   if (!status.ok()) SetTrouble(TextOf(status));
-  span_bytes_ = journal_->pending_bytes();
+  MeasureSpan();
   Renew();
 }
 
@@ -178,6 +178,12 @@ void WriteBehind::Renew() {
   absl::Status status = Append(waiting);
   if (status.ok()) status = journal_->MarkApplied(before);
   if (!status.ok()) SetTrouble(TextOf(status));
+  MeasureSpan();
+}
+
+// One at a time, or an older figure might stand in the place of a newer one.
+void WriteBehind::MeasureSpan() {
+  std::lock_guard lock(mutex_);
   span_bytes_ = journal_->pending_bytes();
 }
 

@@ -24,6 +24,9 @@ PATIENCE_S = 60.0
 
 
 class BehindCase(OriginCase):
+    # What the database has committed, it has when it was killed.
+    settings = {**OriginCase.settings, "synchronous_commit": "on"}
+
     def setUp(self):
         super().setUp()
         # Every statement that took effect, in the order of the database.
