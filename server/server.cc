@@ -253,7 +253,8 @@ void Server::FollowOriginLimits() {
 void Server::FollowOriginRules() { origin_->SetRules(config_.origin_rule.get()); }
 
 std::string Server::FollowOriginUrl() {
-  const OriginAddress address{config_.origin_url.get(), config_.origin_password_file.get()};
+  const OriginAddress address{config_.origin_url.get(), config_.origin_listen_url.get(),
+                              config_.origin_password_file.get()};
   const auto connections = static_cast<size_t>(config_.origin_connections);
   const bool same_size = address.url.empty() || origin_->connections() == connections;
   if (address == origin_address_ && same_size) return {};

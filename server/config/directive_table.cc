@@ -310,6 +310,9 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kOriginLimits),
     Number<&Config::origin_journal_sync_ms>("origin-journal-sync-ms", 0, 3'600'000, "1000")
         .Then(ApplyHook::kOriginLimits),
+    Text<&Config::origin_listen_url>("origin-listen-url", "")
+        .With(kSensitive)
+        .Then(ApplyHook::kOriginUrl),
     Number<&Config::origin_negative_max>("origin-negative-max", 0, kIntMax, "1000000")
         .Then(ApplyHook::kOriginLimits),
     Text<&Config::origin_password_file>("origin-password-file", "").Then(ApplyHook::kOriginUrl),

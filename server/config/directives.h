@@ -47,7 +47,7 @@ enum class ApplyHook : uint8_t {
   kReplicas,        // min-replicas-*, repl-backlog-size
   kCluster,         // cluster-announce-* and their kin
   kLocale,          // locale-collate
-  kOriginUrl,       // origin-url, origin-password-file, origin-connections
+  kOriginUrl,       // origin-url, origin-listen-url, origin-password-file, origin-connections
   kOriginLimits,    // origin-queue-max and its like
 };
 

@@ -153,7 +153,8 @@ absl::Status PostgresListener::RefusePooler() {
   });
   if (!status.ok() || process == promised) return status;
   return absl::FailedPreconditionError(
-      "a pooler stands before the database, through which changes are not heard");
+      "a pooler stands before the database, through which changes are not heard; see "
+      "origin-listen-url");
 }
 
 absl::Status PostgresListener::Attend(Session* session) {

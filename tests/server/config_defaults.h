@@ -161,6 +161,7 @@ constexpr SettingDefault kSettingDefaults[] = {
     {"origin-journal-bytes-max", "67108864"},
     {"origin-journal-rows-max", "100000"},
     {"origin-journal-sync-ms", "1000"},
+    {"origin-listen-url", ""},
     {"origin-negative-max", "1000000"},
     {"origin-password-file", ""},
     {"origin-queue-max", "10000"},

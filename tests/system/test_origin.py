@@ -291,3 +291,33 @@ class Pooler(OriginCase):
             reader.join()
         self.assertEqual(problems, [])
         self.assertTrue(wait_until(server.alive))
+        client = self.connect(server)
+        self.await_info(client, "origin_listening", 0)
+        self.assertTrue(wait_until(lambda: "see origin-listen-url" in server.log()))
+        # The way around the pooler.
+        self.assertEqual(
+            client.call("CONFIG", "SET", "origin-listen-url", self.database.url), OK
+        )
+        self.await_info(client, "origin_listening", 1)
+        self.assertEqual(client.call("ORIGIN", "INSTALL", "memory"), OK)
+        for turn in range(5):
+            self.sql(f"UPDATE memories SET body = 'turn {turn}'")
+            for number in (1, 500, 1000):
+                self.await_value(client, memory_key(number), b"turn %d" % turn)
+
+    def test_pgbouncer_with_a_way_around_it_from_the_start(self):
+        import pgbouncer
+
+        if pgbouncer.program() is None:
+            self.skipTest("no pgbouncer is installed")
+        pooler = pgbouncer.Pgbouncer(self.database)
+        self.addCleanup(pooler.close)
+        server = self.start_origin(
+            url=pooler.url, options=["--origin-listen-url", self.database.url]
+        )
+        client = self.connect(server)
+        self.assertEqual(client.call("ORIGIN", "INSTALL", "memory"), OK)
+        self.assertEqual(client.call("GET", memory_key(1)), b"memory 1")
+        self.assertTrue(3500 < client.call("TTL", memory_key(1)) <= 3600)
+        self.sql("UPDATE memories SET body = 'changed' WHERE body = 'memory 1'")
+        self.await_value(client, memory_key(1), b"changed")

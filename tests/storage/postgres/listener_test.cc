@@ -199,7 +199,9 @@ TEST_CASE("Through a pooler nothing is heard, and that is said", "[.pooler]") {
   const PostgresListener listener(Local(), notes, kTimes);
   REQUIRE(notes.Holds({"deaf"}));
   REQUIRE(WaitFor([&] { return !notes.why().empty(); }));
-  CHECK(notes.why() == "a pooler stands before the database, through which changes are not heard");
+  CHECK(notes.why() ==
+        "a pooler stands before the database, through which changes are not heard; see "
+        "origin-listen-url");
 }
 
 }  // namespace
