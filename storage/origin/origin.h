@@ -255,7 +255,7 @@ class Origin final : public MissSource, public ChangeSink {
   void BeginFlights(StoreThread& thread, Batch& batch);
   // With mutex_ held.
   void LookAtParked();
-  bool Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
+  absl::Status Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
   void Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index);
   void Fail(Flight& flight, std::string_view why);
   // What the breaker and the log want to know of a query.

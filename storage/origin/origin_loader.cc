@@ -23,6 +23,20 @@ constexpr int64_t kPatience = 2;
 // The longest time of what is no load.
 constexpr int64_t kCallNanosMax = 30'000'000'000;
 
+constexpr char kTooLate[] = "the origin takes too long";
+
+// The database does not answer, which says nothing of the statement.
+bool IsGone(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+// The statement failed by what some of the keys hold: see source.h.
+bool BlamesKeys(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return true;
+  const auto state = status.GetPayload(absl::string_view(kSqlState.data(), kSqlState.size()));
+  return state.has_value() && (state->StartsWith("21") || state->StartsWith("54"));
+}
+
 // When a value that is loaded now leaves memory: its ttl, less up to the jitter's share, and the time for which
 // it may be served beyond that.
 UnixMillis DeadlineOf(const Rule& rule, UnixMillis now, bool deaf, Random& random) {
@@ -214,14 +228,32 @@ Origin::Batch Origin::TakeBatch(RuleState& state) {
   return batch;
 }
 
+// One query for all of them. When it fails by what some keys hold, each half is asked for alone, and so on down to
+// the keys at fault: less than twice as many queries as there are keys, and none once the database is gone.
 void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
   BeginFlights(thread, batch);
   if (batch.empty()) return;
-  LoadResult result;
-  if (Query(loader, thread, batch, &result)) {
-    for (size_t i = 0; i < batch.size(); ++i) Land(*batch[i], thread, result, i);
+  batch.front()->state->figures.Add(RuleFigures::kLoads, batch.size());
+  absl::Status status;
+  std::vector<Batch> parts;
+  parts.push_back(std::move(batch));
+  while (!parts.empty()) {
+    const Batch part = std::move(parts.back());
+    parts.pop_back();
+    LoadResult result;
+    if (!IsGone(status)) status = Query(loader, thread, part, &result);
+    if (part.size() > 1 && BlamesKeys(status)) {
+      const auto middle = part.begin() + static_cast<std::ptrdiff_t>(part.size() / 2);
+      parts.emplace_back(middle, part.end());
+      parts.emplace_back(part.begin(), middle);
+      continue;
+    }
+    const std::string_view why(status.message().data(), status.message().size());
+    for (size_t i = 0; i < part.size(); ++i) {
+      status.ok() ? Land(*part[i], thread, result, i) : Fail(*part[i], why);
+    }
+    EndFlights(part);
   }
-  EndFlights(batch);
 }
 
 void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
@@ -232,7 +264,7 @@ void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
   Batch parked;
   for (Flight* flight : batch) {
     if (flight->deadline_ns <= now_ns) {
-      Fail(*flight, "the origin takes too long");
+      Fail(*flight, kTooLate);
       done.push_back(flight);
       continue;
     }
@@ -282,13 +314,14 @@ void Origin::LookAtParked() {
   }
 }
 
-// False: it failed, and so have the flights.
-bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result) {
+absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch,
+                           LoadResult* result) {
   RuleState& state = *batch.front()->state;
   const Rule& rule = *state.rule;
   std::vector<KeyArguments> keys;
   for (const Flight* flight : batch) keys.push_back(flight->arguments);
   const int64_t began_ns = NowNanos();
+  if (batch.front()->deadline_ns <= began_ns) return absl::DeadlineExceededError(kTooLate);
   const int64_t left_ms = (batch.front()->deadline_ns - began_ns) / kNanosPerMilli;
   loader.call_until_ns = began_ns + kPatience * rule.timeout_ms * kNanosPerMilli;
   thread.GoOffline();
@@ -297,23 +330,17 @@ bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, Load
   thread.GoOnline();
   loader.call_until_ns = INT64_MAX;
   state.figures.Add(RuleFigures::kBatches);
-  state.figures.Add(RuleFigures::kLoads, batch.size());
   state.figures.RecordLoad(NowNanos() - began_ns);
   NoteAnswer(status);
   if (status.ok() && result->keys.size() != batch.size()) {
     status = absl::InternalError("the batch query gives keys that were not asked for");
   }
-  if (status.ok()) {
-    CheckAgain(state);
-    return true;
-  }
-  const std::string_view why(status.message().data(), status.message().size());
-  for (Flight* flight : batch) Fail(*flight, why);
-  return false;
+  if (status.ok()) CheckAgain(state);
+  return status;
 }
 
 void Origin::NoteAnswer(const absl::Status& status) {
-  const bool gone = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  const bool gone = IsGone(status);
   if (!gone && breaker_.Succeeded()) {
     Log(LogLevel::kNotice, "The origin answers again.");
   }

@@ -233,6 +233,27 @@ class Hindrances(OriginCase):
         self.assertLessEqual(self.queries() - before, 1)
         self.assertEqual(client.call("GET", "r:7"), b"x" * 7)
 
+    def test_a_key_that_the_query_cannot_take_fails_alone(self):
+        words = rule(
+            "n",
+            "n:{t:text}",
+            "SELECT repeat('x', $1::integer)",
+            on_error="error",
+            batch_window_us=200_000,
+        )
+        server = self.start_origin(words, options=["--origin-breaker-failures", "1"])
+        names = [b"%d" % number for number in range(1, 41)] + [b"three", b"-", b"99999999999"]
+        clients = [self.connect(server) for _ in names]
+        for name, client in zip(names, clients):
+            client.send(wire.encode([b"GET", b"n:" + name]))
+        for number, client in enumerate(clients):
+            reply = client.read()
+            if number < 40:
+                self.assertEqual(reply, b"x" * (number + 1))
+            else:
+                self.assertTrue(reply.text.startswith(b"ORIGINERR"), msg=reply)
+        self.await_info(clients[0], "origin_breaker_opened", 0)
+
     def test_keys_that_are_no_text_harm_nobody(self):
         words = rule("t", "t:{t:text}", "SELECT $1 || '!'")
         client = self.connect(self.start_origin(words))

@@ -39,6 +39,11 @@ class FakeDatabase {
     std::lock_guard guard(mutex_);
     status_ = std::move(status);
   }
+  // From now on a load ends with this if it is of this key, among others.
+  void SetFault(const std::string& name, absl::Status status) {
+    std::lock_guard guard(mutex_);
+    faults_[name] = std::move(status);
+  }
   // Loads read their rows and then wait, until Release().
   void Hold() {
     std::lock_guard guard(mutex_);
@@ -97,7 +102,11 @@ class FakeDatabase {
     released_.wait(lock, [&] { return !held_ || interrupts_ != interrupts; });
     --waiting_;
     if (interrupts_ != interrupts) return absl::UnavailableError("interrupted");
-    const absl::Status status = status_;
+    absl::Status status = status_;
+    for (const KeyArguments& key : keys) {
+      const auto fault = faults_.find(Join(key));
+      if (status.ok() && fault != faults_.end()) status = fault->second;
+    }
     lock.unlock();
     if (pause_us_ != 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
     return status;
@@ -152,6 +161,7 @@ class FakeDatabase {
   std::mutex mutex_;
   std::condition_variable released_;
   std::map<std::string, Rows> rows_;
+  std::map<std::string, absl::Status> faults_;
   std::vector<std::string> columns_;
   std::vector<std::string> writes_;
   absl::Status status_;
