@@ -263,11 +263,14 @@ std::string Server::FollowOriginUrl() {
   if (sources == nullptr && !address.url.empty()) {
     return "This server cannot connect to a database";
   }
-  origin_->Stop();
+  if (!origin_->MayStart()) return "Connections to earlier databases are still to be closed";
   origin_address_ = address;
   FollowOriginLimits();
-  if (sources == nullptr) return {};
-  origin_->Start(std::move(sources), [](StoreThread& thread) { MeterThread(thread); });
+  if (sources == nullptr) {
+    origin_->Disconnect();
+  } else {
+    origin_->Start(std::move(sources), [](StoreThread& thread) { MeterThread(thread); });
+  }
   return {};
 }
 

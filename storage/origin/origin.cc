@@ -1,5 +1,5 @@
-// Rules, and those who ask and wait. The loaders are in origin_loader.cc, what the database tells by itself is in
-// origin_changes.cc.
+// Rules, and those who ask and wait. The connections are in origin_connections.cc, the loaders in origin_loader.cc,
+// and what the database tells by itself is in origin_changes.cc.
 #include "storage/origin/origin.h"
 
 #include <algorithm>
@@ -165,6 +165,7 @@ Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) 
   }
   if ((paused() && !written) || !active()) return Answer::kSettled;
   std::lock_guard guard(mutex_);
+  if (connections_ == nullptr) return Answer::kSettled;
   if (!written && !breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
     if (over || rule.on_error == OnError::kNil) return Answer::kSettled;
     wait.result_.error = "ORIGINERR the origin does not answer";
@@ -190,7 +191,7 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
   const auto at = flights_.find(place);
   *fresh = at == flights_.end();
   if (!*fresh) return at->second.get();
-  if (stopping_ || flights_.size() >= options_.queue_max) return nullptr;
+  if (connections_ == nullptr || flights_.size() >= options_.queue_max) return nullptr;
   auto made = std::make_unique<Flight>();
   Captures captures;
   if (!state.rule->pattern.Match(key, &captures)) return nullptr;
@@ -210,13 +211,10 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
 
 void Origin::Queue(Flight& flight) {
   RuleState& state = *flight.state;
-  if (state.queue.empty() && !state.gathering) ready_.push_back(flight.state);
+  if (state.queue.empty()) ready_.push_back(flight.state);
   state.queue.push_back(&flight);
-  if (!state.gathering) {
-    work_.notify_one();
-  } else if (state.queue.size() >= state.rule->batch_keys_max) {
-    gathered_.notify_all();
-  }
+  const size_t waiting = state.queue.size();
+  if (waiting == 1 || waiting == state.rule->batch_keys_max) WakeLoader();
 }
 
 void Origin::Join(Flight& flight, bool over, Wait& wait) {
@@ -272,9 +270,9 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
 bool Origin::Submit(Call call) {
   constexpr size_t kCallsMax = 10'000;
   std::lock_guard guard(mutex_);
-  if (!started_ || stopping_ || calls_.size() >= kCallsMax) return false;
+  if (connections_ == nullptr || calls_.size() >= kCallsMax) return false;
   calls_.push_back(std::move(call));
-  work_.notify_one();
+  WakeLoader();
   return true;
 }
 
@@ -308,15 +306,24 @@ size_t Origin::absent_keys() const {
   return sum;
 }
 
+size_t Origin::connections() const {
+  std::lock_guard guard(mutex_);
+  return connections_ == nullptr ? 0 : connections_->loaders.size();
+}
+
 size_t Origin::queue_max() const {
   std::lock_guard guard(mutex_);
   return options_.queue_max;
 }
 
 std::string Origin::Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit) {
-  std::lock_guard guard(listener_mutex_);
-  if (!started_) return "there is no database";
-  const bool began = warming_.Start(std::move(state), std::move(query), limit, factory_->Make());
+  std::unique_ptr<Source> source;
+  {
+    std::lock_guard guard(mutex_);
+    if (connections_ == nullptr) return "there is no database";
+    source = connections_->factory->Make();
+  }
+  const bool began = warming_.Start(std::move(state), std::move(query), limit, std::move(source));
   return began ? "" : "keys are being warmed already";
 }
 

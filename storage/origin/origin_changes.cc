@@ -72,22 +72,29 @@ void Origin::OnAllChanged(std::string_view rule) {
   Doubt({state}, false);
 }
 
-void Origin::OnDeaf(std::string_view why) {
-  if (!deaf_.exchange(true)) {
-    Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
-        static_cast<int>(why.size()), why.data());
-    Doubt(states(), true);
-  }
-  listening_ = false;
+bool Origin::SetHearing(uint64_t connections, std::atomic<bool>* flag, bool value) {
+  std::lock_guard guard(mutex_);
+  const bool present = connections_ != nullptr && connections_->id == connections;
+  return present && flag->exchange(value) != value;
 }
 
-void Origin::OnListening() {
-  if (deaf_.exchange(false)) Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
+void Origin::OnDeaf(uint64_t connections, std::string_view why) {
+  if (!SetHearing(connections, &deaf_, true)) return;
+  Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
+      static_cast<int>(why.size()), why.data());
   Doubt(states(), true);
-  listening_ = true;
+  SetHearing(connections, &listening_, false);
 }
 
-void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool may_hold) {
+void Origin::OnListening(uint64_t connections) {
+  if (SetHearing(connections, &deaf_, false)) {
+    Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
+  }
+  Doubt(states(), true);
+  SetHearing(connections, &listening_, true);
+}
+
+void Origin::Doubt(const RuleStates& rules, bool may_hold) {
   std::vector<const RuleState*> doubted;
   for (const std::shared_ptr<RuleState>& state : rules) {
     if (Concerns(*state)) doubted.push_back(state.get());

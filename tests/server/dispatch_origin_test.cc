@@ -97,26 +97,6 @@ TEST_CASE("GETEX loads a key", "[origin]") {
   server.Expect(client, Request({"TTL", "m:1"}), ":10\r\n");
 }
 
-// Of the two loaders one gathers for a second; a busy machine may need several attempts.
-TEST_CASE("A rule that gathers a batch does not keep the others from loading", "[origin]") {
-  bool before = false;
-  for (int attempt = 0; attempt < 5 && !before; ++attempt) {
-    OriginFixture server;
-    server.AddRule({"slow", "s:{id:int}", "batch-window-us", "1000000", "timeout-ms", "60000",
-                    "query", "SELECT v FROM s WHERE id = $1"});
-    server.AddRule(MemoryRule());
-    for (const char* id : {"1", "2", "3", "4"}) server.database.Put(id, "value");
-    const auto patient = server.Connect();
-    const auto client = server.Connect();
-    patient.Send(Request({"GET", "s:1"}));
-    for (const char* key : {"m:2", "m:3", "m:4"}) {
-      server.Expect(client, Request({"GET", key}), Bulk("value"));
-    }
-    before = patient.Receive().empty();
-  }
-  CHECK(before);
-}
-
 TEST_CASE("A pipeline keeps its order while one of its commands waits", "[origin]") {
   OriginFixture server;
   server.AddRule(MemoryRule());

@@ -139,8 +139,14 @@ class FakeDatabase {
   }
   void Interrupt() {
     std::lock_guard guard(mutex_);
+    if (stubborn_) return;
     ++interrupts_;
     released_.notify_all();
+  }
+  // From now on Interrupt() does nothing.
+  void BeStubborn() {
+    std::lock_guard guard(mutex_);
+    stubborn_ = true;
   }
   // The names of rows, as ListKeys() gives them.
   std::vector<KeyArguments> Names() {
@@ -168,6 +174,7 @@ class FakeDatabase {
   std::map<std::string, absl::Status> refusals_;
   bool held_ = false;
   bool writes_held_ = false;
+  bool stubborn_ = false;
   std::atomic<int64_t> pause_us_{0};
   std::atomic<int> queries_{0};
   std::atomic<int> keys_{0};
