@@ -14,6 +14,12 @@ namespace {
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
 
+// Whether they have the same keys and find the same values for them.
+bool LoadsAlike(const Rule& a, const Rule& b) {
+  return a.name == b.name && a.db == b.db && a.pattern.text() == b.pattern.text() &&
+         a.type == b.type && a.query == b.query && a.batch_query == b.batch_query;
+}
+
 RuleState& StateOfUse(OriginRule* rule) { return *static_cast<RuleState*>(rule); }
 
 }  // namespace
@@ -73,6 +79,7 @@ void Origin::SetRules(Rules rules) {
   fresh->set = RuleSet(std::move(rules));
   // Before writes by these rules can come.
   behind_.Adopt(fresh->states);
+  RetireRules(owned_snapshot_->states, fresh->states);
   snapshot_.store(fresh.get(), std::memory_order_release);
   const uint64_t epoch = store_.reclaimer().TryAdvance();
   std::erase_if(retired_, [epoch](const Retired& old) { return old.epoch + 2 <= epoch; });
@@ -84,6 +91,40 @@ void Origin::SetRules(Rules rules) {
   if (started_) CheckRules();
   guard.unlock();
   OpenJournal(writes_behind);
+}
+
+// With mutex_ held. Also what a new rule takes from another, by its prefix or by its place, is doubted.
+void Origin::RetireRules(const RuleStates& before, const RuleStates& after) {
+  std::vector<size_t> places;
+  RuleStates doubted;
+  for (const std::shared_ptr<RuleState>& old : before) {
+    const auto same = std::find_if(after.begin(), after.end(), [&](const auto& state) {
+      return LoadsAlike(*state->rule, *old->rule);
+    });
+    if (same != after.end()) {
+      places.push_back(static_cast<size_t>(same - after.begin()));
+      continue;
+    }
+    old->retired.store(true, std::memory_order_relaxed);
+    doubted.push_back(old);
+  }
+  const bool reordered = !std::is_sorted(places.begin(), places.end());
+  for (size_t i = 0; i < after.size() && !before.empty(); ++i) {
+    const bool known = std::find(places.begin(), places.end(), i) != places.end();
+    if (!known || reordered) doubted.push_back(after[i]);
+  }
+  BeginDoubt(std::move(doubted), false, nullptr);
+}
+
+bool Origin::doubting() const {
+  std::lock_guard guard(mutex_);
+  return doubting_;
+}
+
+bool Origin::AwaitRules(std::function<void()> wake) {
+  std::lock_guard guard(mutex_);
+  if (doubting_) when_doubted_.push_back(std::move(wake));
+  return doubting_;
 }
 
 void Origin::SetActive() { active_ = started_ && !owned_snapshot_->set.empty(); }
@@ -234,16 +275,19 @@ void Origin::Leave(Wait& wait) {
   wait.flights_.clear();
 }
 
-void Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {
-  if (paused() || !active()) return;
+bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {
+  if (paused() || !active()) return false;
   std::lock_guard guard(mutex_);
-  if (!changed && !breaker_.Admits(NowNanos(), state.rule->timeout_ms * kNanosPerMilli)) return;
+  if (!changed && !breaker_.Admits(NowNanos(), state.rule->timeout_ms * kNanosPerMilli)) {
+    return false;
+  }
   bool fresh = false;
   Flight* flight = FindFlight(db, key, state, &fresh);
-  if (flight == nullptr) return;
+  if (flight == nullptr) return false;
   if (fresh && !changed) state.figures.Add(RuleFigures::kRefreshes);
   flight->changed = flight->changed || changed;
   flight->asked_again = flight->asked_again || (changed && !fresh);
+  return true;
 }
 
 bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
@@ -284,10 +328,9 @@ std::vector<std::shared_ptr<RuleState>> Origin::states() const {
 }
 
 std::shared_ptr<RuleState> Origin::StateOf(std::string_view name) const {
-  for (std::shared_ptr<RuleState>& state : states()) {
-    if (state->rule->name == name) return state;
-  }
-  return nullptr;
+  std::lock_guard guard(mutex_);
+  const uint32_t index = owned_snapshot_->set.Find(name);
+  return index == RuleSet::kNone ? nullptr : owned_snapshot_->states[index];
 }
 
 std::string Origin::TroubleOf(const RuleState& state) const {

@@ -70,6 +70,8 @@ struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
 
   const std::shared_ptr<const Rule> rule;
   RuleFigures figures;
+  // Its keys are loaded otherwise by now: whatever is on its way by this rule is thrown away.
+  std::atomic<bool> retired{false};
   // Guarded by the origin's mutex.
   std::deque<Flight*> queue;
   std::string trouble;     // what the database says about the rule; empty: nothing
@@ -125,8 +127,15 @@ class Origin final : public MissSource {
 
   // What concerns the connections takes effect with the next Start(), the journal's name before it is opened.
   void SetOptions(const OriginOptions& options);
-  // A rule that is the same as before keeps its figures. From a thread of the store.
+  // A rule that is the same as before keeps its figures. What other rules would have loaded for a key is no
+  // longer believed; that takes a look at all keys, which a thread does in the background. From a thread of the
+  // store.
   void SetRules(Rules rules);
+  // Calls `wake` once no value is served any more that only rules of the past would have loaded. False: that is
+  // so already.
+  bool AwaitRules(std::function<void()> wake);
+  // Whether keys are being looked through for values that are not believed any more.
+  bool doubting() const;
   // Whether the connections to earlier databases have ended, but for a few.
   bool MayStart();
   // Connects to a database, in the place of the one before. `meter` is called by each thread of the origin with
@@ -277,7 +286,8 @@ class Origin final : public MissSource {
   Flight* FindFlight(int db, std::string_view key, RuleState& rule, bool* fresh);
   void Join(Flight& flight, bool over, Wait& wait);
   void Leave(Wait& wait);
-  void Reload(int db, std::string_view key, RuleState& rule, bool changed);
+  // Loads a key again in the background. False: that cannot be.
+  bool Reload(int db, std::string_view key, RuleState& rule, bool changed);
 
   void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms);
   void OnAllChanged(std::string_view rule);
@@ -319,7 +329,13 @@ class Origin final : public MissSource {
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
   // Nothing that was loaded or looked up by these rules is believed any more. With `may_hold` a value may still
   // be what the database holds: it is over, and goes when its stale-ttl is.
-  void Doubt(const RuleStates& rules, bool may_hold);
+  void Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold);
+  // Has the doubter do so, with mutex_ held, and then call `then`, if there is something to call, without.
+  void BeginDoubt(RuleStates rules, bool may_hold, std::function<void()> then);
+  // The same for the rules for which the database tells of changes.
+  void DoubtUnheard(const RuleStates& rules, bool may_hold, std::function<void()> then);
+  void RetireRules(const RuleStates& before, const RuleStates& after);
+  void DoubterMain();
   // A value that was loaded goes, at once or after so long.
   void DoubtLoaded(StoreThread& thread, int db, KeyView key, int64_t stale_ms);
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
@@ -365,6 +381,15 @@ class Origin final : public MissSource {
   std::unique_ptr<const Snapshot> owned_snapshot_;
   std::vector<Retired> retired_;
   std::vector<Flight*> parked_;  // that wait for a write behind
+  struct DoubtOrder {
+    RuleStates rules;
+    bool may_hold;
+    std::function<void()> then;
+  };
+  bool doubting_ = false;  // the doubter is at work
+  std::deque<DoubtOrder> doubts_;
+  std::vector<std::function<void()>> when_doubted_;
+  std::thread doubter_;
 
   // Of Start(), Disconnect() and Stop() alone.
   std::vector<std::unique_ptr<Connections>> ending_;

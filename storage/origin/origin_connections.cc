@@ -91,6 +91,7 @@ void Origin::Stop() {
   warming_.Stop();
   for (const std::unique_ptr<Connections>& connections : ending_) connections->watchdog.join();
   ending_.clear();
+  if (doubter_.joinable()) doubter_.join();
   std::lock_guard guard(listener_mutex_);
   if (listener_thread_ != nullptr) store_.UnregisterThread(listener_thread_);
   listener_thread_ = nullptr;

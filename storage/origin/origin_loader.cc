@@ -186,11 +186,14 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
     std::optional<std::string> value;
     // Writes are added while their shards are locked: one that is not seen here wipes the mark.
     shard.lock.Lock();
+    // Before its values are doubted, which wipes the marks, a rule is retired.
+    const bool retired = flight->state->retired.load(std::memory_order_relaxed);
     const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
-    const bool written = known == WriteBehind::Known::kWhole;
-    const bool absent = !written && shard.marks.Absent(flight->db, flight->view(), now);
-    if (!absent) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    const bool written = !retired && known == WriteBehind::Known::kWhole;
+    const bool absent = !retired && !written && shard.marks.Absent(flight->db, flight->view(), now);
+    if (!absent && !retired) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
     shard.lock.Unlock();
+    if (retired) flight->end = Flight::End::kDiscarded;
     if (written) {
       LoadResult result;
       result.keys.emplace_back();
@@ -199,7 +202,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       done.push_back(flight);
       continue;
     }
-    if (known == WriteBehind::Known::kPart && !absent) {
+    if (known == WriteBehind::Known::kPart && !absent && !retired) {
       parked.push_back(flight);
       continue;
     }
@@ -207,7 +210,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       flight->end = Flight::End::kAbsent;
       flight->state->figures.Add(RuleFigures::kNegativeHits);
     }
-    (absent ? done : left).push_back(flight);
+    (absent || retired ? done : left).push_back(flight);
   }
   batch = std::move(left);
   EndFlights(done);
@@ -361,7 +364,8 @@ void Origin::EndFlight(Flight& flight) {
     }
     if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }
-  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded;
+  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded &&
+                     !flight.state->retired.load(std::memory_order_relaxed);
   const std::shared_ptr<RuleState> state = flight.state;
   const int db = flight.db;
   const std::string key = flight.key;
