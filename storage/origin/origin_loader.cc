@@ -141,7 +141,7 @@ void Origin::WakeLoader() { timing_ ? due_.notify_one() : work_.notify_one(); }
 void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
   BeginFlights(loader, thread, batch);
   if (batch.empty()) return;
-  batch.front()->state->figures.Add(RuleFigures::kLoads, batch.size());
+  CountLoads(batch);
   absl::Status status;
   std::vector<Batch> parts;
   parts.push_back(std::move(batch));
@@ -234,6 +234,19 @@ void Origin::LookAtParked() {
                        behind_.Look(flight->db, flight->view()) == WriteBehind::Known::kPart;
     waits ? parked_.push_back(flight) : Queue(*flight);
   }
+}
+
+void Origin::CountLoads(const Batch& batch) {
+  batch.front()->state->figures.Add(RuleFigures::kLoads, batch.size());
+  if (store_.key_classes() == nullptr) return;
+  // What a thread has counted goes with it, and loaders come and go.
+  std::lock_guard guard(listener_mutex_);
+  if (listener_thread_ == nullptr) return;
+  listener_thread_->GoOnline();
+  for (const Flight* flight : batch) {
+    store_.CountClass(*listener_thread_, flight->key, ClassFigures::kLoads);
+  }
+  listener_thread_->GoOffline();
 }
 
 absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch,

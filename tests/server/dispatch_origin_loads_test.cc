@@ -139,4 +139,29 @@ TEST_CASE("CONFIG SET origin-url waits for no connection to end", "[origin]") {
   }
 }
 
+TEST_CASE("Loads are counted by key class", "[origin]") {
+  OriginFixture server;
+  server.config.keyclass.set({{.name = "m", .prefix = "m:"}, {.name = "deep", .prefix = "m:9"}});
+  server.AddRule(MemoryRule());
+  server.database.Put("1", "one");
+  server.database.Put("91", "deep");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "m:2", "m:91"}),
+                "*3\r\n" + Bulk("one") + kNil + Bulk("deep"));
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  const auto expect = [&](const std::string& name, const std::string& loads) {
+    CHECK(client.Ask(Request({"KEYCLASS", "STATS", name}))
+              .find(Bulk("origin_loads") + ":" + loads + "\r\n") != std::string::npos);
+    CHECK(client.Ask(Request({"INFO", "keyclasses"})).find("origin_loads=" + loads + ",") !=
+          std::string::npos);
+  };
+  expect("m", "2");
+  expect("deep", "1");
+  // The figures outlive the threads that have counted.
+  CHECK(client.Ask(Request({"CONFIG", "SET", "origin-url", "fake:other"})) == "+OK\r\n");
+  server.RunUntil([&] { return server.database.sources() == 2; });
+  server.Expect(client, Request({"GET", "m:2"}), kNil);
+  expect("m", "3");
+}
+
 }  // namespace alai

@@ -155,7 +155,10 @@ class FakeDatabase {
     for (const auto& [name, rows] : rows_) names.push_back({name});
     return names;
   }
+  // How many there are.
+  int sources() const { return sources_; }
   std::atomic<ChangeSink*> sink_{nullptr};
+  std::atomic<int> sources_{0};
 
   static std::string Join(const KeyArguments& key) {
     std::string name;
@@ -186,7 +189,8 @@ class FakeDatabase {
 
 class FakeSource final : public Source {
  public:
-  explicit FakeSource(FakeDatabase& database) : database_(database) {}
+  explicit FakeSource(FakeDatabase& database) : database_(database) { ++database_.sources_; }
+  ~FakeSource() override { --database_.sources_; }
 
   absl::Status Check(const Rule&, std::chrono::milliseconds) override { return database_.status(); }
   absl::Status Load(const Rule&, std::span<const KeyArguments> keys, std::chrono::milliseconds,
