@@ -301,6 +301,9 @@ std::string Server::Apply(ApplyHook hook) {
     case ApplyHook::kOriginLimits:
       FollowOriginLimits();
       return {};
+    case ApplyHook::kOriginRules:
+      FollowOriginRules();
+      return {};
     case ApplyHook::kOriginUrl:
       return FollowOriginUrl();
     case ApplyHook::kClientMemory:

@@ -318,7 +318,9 @@ constexpr Directive kRows[] = {
     Text<&Config::origin_password_file>("origin-password-file", "").Then(ApplyHook::kOriginUrl),
     Number<&Config::origin_queue_max>("origin-queue-max", 1, 1'000'000, "10000")
         .Then(ApplyHook::kOriginLimits),
-    Special("origin-rule", kOriginRuleSpecial, "").With(kMultiArg | kFileOnly | kAccumulates),
+    Special("origin-rule", kOriginRuleSpecial, "")
+        .With(kMultiArg | kAccumulates)
+        .Then(ApplyHook::kOriginRules),
     Text<&Config::origin_url>("origin-url", "").With(kSensitive).Then(ApplyHook::kOriginUrl),
     Text<&Config::pidfile>("pidfile", "").With(kImmutable),
     Number<&Config::port>("port", 0, kPortMax, "6379").Then(ApplyHook::kListeners),

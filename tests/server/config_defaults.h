@@ -165,6 +165,7 @@ constexpr SettingDefault kSettingDefaults[] = {
     {"origin-negative-max", "1000000"},
     {"origin-password-file", ""},
     {"origin-queue-max", "10000"},
+    {"origin-rule", ""},
     {"origin-url", ""},
     {"pidfile", ""},
     {"port", "6379"},

@@ -105,6 +105,31 @@ TEST_CASE("A rule that loads otherwise than before does so at once", "[origin]")
   }
 }
 
+TEST_CASE("CONFIG SET origin-rule puts rules in the place of others", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.AddRule(Rule("n"));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "n:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+  server.database.Put("1", "uno");
+  const std::string rules =
+      "n \"n:{id:text}\" query \"SELECT v FROM t WHERE id = $1\"\n"
+      "o \"o:{id:text}\" query \"SELECT $1\"";
+  server.Expect(client, Request({"CONFIG", "SET", "origin-rule", rules, "timeout", "9"}), kOk);
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*2\r\n" + Bulk("n") + Bulk("o"));
+  CHECK(client.Ask(Request({"CONFIG", "GET", "origin-rule"})) ==
+        "*2\r\n" + Bulk("origin-rule") + Bulk(rules));
+  server.Expect(client, Request({"MGET", "m:1", "n:1", "o:1"}),
+                "*3\r\n" + kNil + Bulk("one") + Bulk("uno"));
+  CHECK(client.Ask(Request({"CONFIG", "SET", "timeout", "7", "origin-rule", rules + "\nx"}))
+            .starts_with("-ERR CONFIG SET failed (possibly related to argument 'origin-rule') - "
+                         "rule 3: "));
+  CHECK(client.Ask(Request({"CONFIG", "GET", "timeout"})) ==
+        "*2\r\n" + Bulk("timeout") + Bulk("9"));
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*2\r\n" + Bulk("n") + Bulk("o"));
+}
+
 TEST_CASE("A load by a rule of the past does not put its value in place", "[origin]") {
   OriginFixture server;
   server.AddRule(Rule("m"));
