@@ -49,6 +49,7 @@ std::unique_ptr<origin::SourceFactory> MakeOriginSources(const OriginAddress& ad
   if (make == nullptr) return nullptr;
   origin::PostgresOptions options;
   options.address = {address.url, address.password_file};
+  options.listen_url = address.listen_url;
   return std::unique_ptr<origin::SourceFactory>(make(options, sink));
 }
 

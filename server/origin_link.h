@@ -14,6 +14,7 @@ namespace alai {
 // Where the database is.
 struct OriginAddress {
   std::string url;            // as libpq takes it
+  std::string listen_url;     // where changes are listened for; empty: the same
   std::string password_file;  // its first line is the password; empty: as libpq finds one
   bool operator==(const OriginAddress&) const = default;
 };

@@ -253,7 +253,8 @@ void Server::FollowOriginLimits() {
 void Server::FollowOriginRules() { origin_->SetRules(config_.origin_rule.get()); }
 
 std::string Server::FollowOriginUrl() {
-  const OriginAddress address{config_.origin_url.get(), config_.origin_password_file.get()};
+  const OriginAddress address{config_.origin_url.get(), config_.origin_listen_url.get(),
+                              config_.origin_password_file.get()};
   const auto connections = static_cast<size_t>(config_.origin_connections);
   const bool same_size = address.url.empty() || origin_->connections() == connections;
   if (address == origin_address_ && same_size) return {};
@@ -262,11 +263,14 @@ std::string Server::FollowOriginUrl() {
   if (sources == nullptr && !address.url.empty()) {
     return "This server cannot connect to a database";
   }
-  origin_->Stop();
+  if (!origin_->MayStart()) return "Connections to earlier databases are still to be closed";
   origin_address_ = address;
   FollowOriginLimits();
-  if (sources == nullptr) return {};
-  origin_->Start(std::move(sources), [](StoreThread& thread) { MeterThread(thread); });
+  if (sources == nullptr) {
+    origin_->Disconnect();
+  } else {
+    origin_->Start(std::move(sources), [](StoreThread& thread) { MeterThread(thread); });
+  }
   return {};
 }
 
@@ -296,6 +300,9 @@ std::string Server::Apply(ApplyHook hook) {
       return {};
     case ApplyHook::kOriginLimits:
       FollowOriginLimits();
+      return {};
+    case ApplyHook::kOriginRules:
+      FollowOriginRules();
       return {};
     case ApplyHook::kOriginUrl:
       return FollowOriginUrl();

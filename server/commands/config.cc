@@ -7,6 +7,7 @@
 #include "server/call.h"
 #include "server/client.h"
 #include "server/command_spec.h"
+#include "server/commands/forgotten_values.h"
 #include "server/config/config_rewrite.h"
 #include "server/config/config_set.h"
 #include "server/help_reply.h"
@@ -54,7 +55,7 @@ void ConfigSet(Call& call) {
   Host host(call.server());
   const std::string error = SetConfig(call.server().config(), host, changes, local);
   if (!error.empty()) return call.Fail(error);
-  call.reply().Ok();
+  ReplyWhenForgotten(call, [](ReplyWriter& reply) { reply.Ok(); });
 }
 
 void ConfigRewrite(Call& call) {

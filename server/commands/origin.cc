@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "server/call.h"
 #include "server/client.h"
 #include "server/command_spec.h"
+#include "server/commands/forgotten_values.h"
 #include "server/config/config.h"
 #include "server/help_reply.h"
 #include "server/origin_report.h"
@@ -53,20 +55,16 @@ struct Answered {
 };
 
 // Waits for an answer of the database.
-class PendingAnswer : public Suspension {
+class PendingAnswer final : public Suspension {
  public:
   explicit PendingAnswer(std::shared_ptr<Answered> answered) : answered_(std::move(answered)) {
     first = Next::kWait;
   }
-  Next Resume(Call& call) final {
+  Next Resume(Call& call) override {
     if (!answered_->done.load(std::memory_order_acquire)) return Next::kWait;
-    Finish(call, answered_->status);
-    return Next::kDone;
-  }
-
- protected:
-  virtual void Finish(Call& call, const absl::Status& status) {
+    const absl::Status& status = answered_->status;
     status.ok() ? call.reply().Ok() : call.Fail(ErrorLine(TextOf(status)));
+    return Next::kDone;
   }
 
  private:
@@ -96,25 +94,37 @@ std::string Follow(Call& call, const std::shared_ptr<const origin::Rule>& rule) 
   return {};
 }
 
-void SetRule(Call& call, const std::shared_ptr<const origin::Rule>& rule) {
-  const std::string error = Follow(call, rule);
-  error.empty() ? call.reply().Ok() : call.Fail(error);
-}
-
 // A rule that the database does not like is refused; one that it cannot be asked about is taken.
-class PendingRule final : public PendingAnswer {
+class PendingRule final : public Suspension {
  public:
   PendingRule(std::shared_ptr<Answered> answered, std::shared_ptr<const origin::Rule> rule)
-      : PendingAnswer(std::move(answered)), rule_(std::move(rule)) {}
-
- private:
-  void Finish(Call& call, const absl::Status& status) override {
-    const bool asked = !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
-    if (asked && !status.ok()) return call.Fail(ErrorLine(TextOf(status)));
-    SetRule(call, rule_);
+      : answered_(std::move(answered)), rule_(std::move(rule)) {
+    first = Next::kWait;
+  }
+  Next Resume(Call& call) override {
+    if (!forgotten_.has_value()) {
+      if (!answered_->done.load(std::memory_order_acquire)) return Next::kWait;
+      const std::string error = Take(call, answered_->status);
+      if (!error.empty()) {
+        call.Fail(error);
+        return Next::kDone;
+      }
+      forgotten_.emplace(call);
+    }
+    if (!forgotten_->done()) return Next::kWait;
+    call.reply().Ok();
+    return Next::kDone;
   }
 
+ private:
+  std::string Take(Call& call, const absl::Status& status) {
+    const bool asked = !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
+    return asked && !status.ok() ? ErrorLine(TextOf(status)) : Follow(call, rule_);
+  }
+
+  const std::shared_ptr<Answered> answered_;
   const std::shared_ptr<const origin::Rule> rule_;
+  std::optional<ForgottenValues> forgotten_;  // since the rule is in place
 };
 
 void OriginSet(Call& call) {
@@ -127,12 +137,15 @@ void OriginSet(Call& call) {
   const bool asked = AskDatabase(call, answered, [rule](origin::Source& source) {
     return source.Check(*rule, std::chrono::milliseconds(rule->timeout_ms));
   });
-  if (!asked) return SetRule(call, rule);
-  call.Suspend(std::make_unique<PendingRule>(std::move(answered), std::move(rule)));
+  if (asked) {
+    return call.Suspend(std::make_unique<PendingRule>(std::move(answered), std::move(rule)));
+  }
+  if (const std::string error = Follow(call, rule); !error.empty()) return call.Fail(error);
+  ReplyWhenForgotten(call, [](ReplyWriter& reply) { reply.Ok(); });
 }
 
-void OriginDel(Call& call) {
-  const std::string_view name = call.argv()[2];
+// How many there were.
+size_t RemoveRule(Call& call, std::string_view name) {
   Config& config = call.server().config();
   std::lock_guard guard(config.change_mutex);
   origin::Rules rules = config.origin_rule.get();
@@ -142,7 +155,12 @@ void OriginDel(Call& call) {
     config.origin_rule.set(std::move(rules));
     call.server().FollowOriginRules();
   }
-  call.reply().Integer(static_cast<int64_t>(removed));
+  return removed;
+}
+
+void OriginDel(Call& call) {
+  const auto removed = static_cast<int64_t>(RemoveRule(call, call.argv()[2]));
+  ReplyWhenForgotten(call, [removed](ReplyWriter& reply) { reply.Integer(removed); });
 }
 
 // nullptr: there is none, and the call has failed.
@@ -306,8 +324,8 @@ void OriginHelp(Call& call) {
           "CANCEL",
           "    End the warming that is under way; 1 if there was one.",
           "DEL <name>",
-          "    Forget the rule; what it has loaded stays until its time is over. What it has",
-          "    still to write waits until there is a rule of this name again.",
+          "    Forget the rule and what it has loaded. What it has still to write waits until",
+          "    there is a rule of this name again.",
           "DISCARD <name>",
           "    Forget what waits to be written by the rule, which need not be there any more.",
           "    Says how much that was.",
@@ -327,7 +345,8 @@ void OriginHelp(Call& call) {
           "RESUME",
           "    Load and write again.",
           "SET <name> <pattern> [<option> <value> [...]] QUERY <sql>",
-          "    Add a rule, or put it in the place of the one of this name.",
+          "    Add a rule, or put it in the place of the one of this name. What was loaded",
+          "    otherwise than it says is forgotten.",
           "STATS <name>",
           "    Show the figures of the rule.",
           "TRIGGER <name>",

@@ -258,6 +258,7 @@ struct Config {
   // The database behind the keyspace.
   Guarded<std::vector<std::shared_ptr<const origin::Rule>>> origin_rule;
   Guarded<std::string> origin_url;
+  Guarded<std::string> origin_listen_url;  // empty: the same
   Guarded<std::string> origin_password_file;
   Relaxed<int64_t> origin_connections;
   Relaxed<int64_t> origin_queue_max;         // keys

@@ -310,12 +310,17 @@ constexpr Directive kRows[] = {
         .Then(ApplyHook::kOriginLimits),
     Number<&Config::origin_journal_sync_ms>("origin-journal-sync-ms", 0, 3'600'000, "1000")
         .Then(ApplyHook::kOriginLimits),
+    Text<&Config::origin_listen_url>("origin-listen-url", "")
+        .With(kSensitive)
+        .Then(ApplyHook::kOriginUrl),
     Number<&Config::origin_negative_max>("origin-negative-max", 0, kIntMax, "1000000")
         .Then(ApplyHook::kOriginLimits),
     Text<&Config::origin_password_file>("origin-password-file", "").Then(ApplyHook::kOriginUrl),
     Number<&Config::origin_queue_max>("origin-queue-max", 1, 1'000'000, "10000")
         .Then(ApplyHook::kOriginLimits),
-    Special("origin-rule", kOriginRuleSpecial, "").With(kMultiArg | kFileOnly | kAccumulates),
+    Special("origin-rule", kOriginRuleSpecial, "")
+        .With(kMultiArg | kAccumulates)
+        .Then(ApplyHook::kOriginRules),
     Text<&Config::origin_url>("origin-url", "").With(kSensitive).Then(ApplyHook::kOriginUrl),
     Text<&Config::pidfile>("pidfile", "").With(kImmutable),
     Number<&Config::port>("port", 0, kPortMax, "6379").Then(ApplyHook::kListeners),

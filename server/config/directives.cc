@@ -185,6 +185,7 @@ std::vector<Directive::Line> Directive::Lines(const Config& config, const Config
 }
 
 std::vector<std::string> Directive::SplitValue(std::string_view value) const {
+  if (special != nullptr && special->split != nullptr) return special->split(value);
   if (!has(kMultiArg)) return {std::string(value)};
   std::vector<std::string> words;
   if (value.empty()) return words;

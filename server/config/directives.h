@@ -47,8 +47,9 @@ enum class ApplyHook : uint8_t {
   kReplicas,        // min-replicas-*, repl-backlog-size
   kCluster,         // cluster-announce-* and their kin
   kLocale,          // locale-collate
-  kOriginUrl,       // origin-url, origin-password-file, origin-connections
+  kOriginUrl,       // origin-url, origin-listen-url, origin-password-file, origin-connections
   kOriginLimits,    // origin-queue-max and its like
+  kOriginRules,     // origin-rule
 };
 
 struct ChoiceName {
@@ -97,6 +98,8 @@ class Directive {
     std::string (*assign)(Arguments args, Config* target, bool append);
     std::string (*print)(const Config& config);
     std::vector<Line> (*lines)(const Config& config, const Config& defaults);
+    // Instead of SplitValue()'s way, unless it is nullptr.
+    std::vector<std::string> (*split)(std::string_view value) = nullptr;
   };
 
   std::string_view name;

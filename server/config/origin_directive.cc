@@ -1,8 +1,10 @@
 #include "server/config/origin_directive.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "engine/base/ascii.h"
+#include "protocol/word_splitter.h"
 #include "server/config/special_directives.h"
 #include "storage/origin/rule_set.h"
 #include "storage/origin/rule_text.h"
@@ -12,6 +14,10 @@ namespace {
 
 using Arguments = Directive::Arguments;
 using Line = Directive::Line;
+
+// Words that no rule has: between those of two rules, and for a line whose quotes are not balanced.
+constexpr std::string_view kNextLine = "\n";
+constexpr std::string_view kUnbalanced = "\"";
 
 // The status as the text that directives answer with; nothing when all is well.
 std::string ErrorText(const absl::Status& status) {
@@ -26,21 +32,72 @@ bool IsPlain(const std::string& word) {
   return !word.empty();
 }
 
-std::string AssignOriginRule(Arguments args, Config* target, bool) {
+// The words of a line, or what is wrong with them.
+std::string AddLine(Arguments words, origin::Rules* rules) {
+  if (words.size() == 1 && words[0] == kUnbalanced) return "unbalanced quotes";
   auto rule = std::make_shared<origin::Rule>();
-  absl::Status status = origin::ReadRule(args, rule.get());
-  if (!status.ok() || target == nullptr) return ErrorText(status);
-  origin::Rules rules = target->origin_rule.get();
-  status = origin::AddRule(std::move(rule), &rules);
-  if (status.ok()) target->origin_rule.set(std::move(rules));
+  absl::Status status = origin::ReadRule(words, rule.get());
+  if (status.ok()) status = origin::AddRule(std::move(rule), rules);
   return ErrorText(status);
 }
 
+std::string AssignOriginRules(Arguments args, Config* target, bool append) {
+  origin::Rules rules;
+  // No words at all take back what earlier lines have asked for.
+  if (append && !args.empty() && target != nullptr) rules = target->origin_rule.get();
+  const bool several = std::find(args.begin(), args.end(), kNextLine) != args.end();
+  for (int line = 1; !args.empty(); ++line) {
+    const auto end = std::find(args.begin(), args.end(), kNextLine);
+    const auto words = static_cast<size_t>(end - args.begin());
+    const std::string error = AddLine(args.first(words), &rules);
+    if (!error.empty()) return several ? "rule " + std::to_string(line) + ": " + error : error;
+    args = args.subspan(std::min(words + 1, args.size()));
+  }
+  if (target != nullptr) target->origin_rule.set(std::move(rules));
+  return {};
+}
+
+// Without line breaks within a quotation, of which there are none in what PrintOriginRules() gives.
+size_t EndOfLine(std::string_view text) {
+  char quote = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool escapes = c == '\\' && i + 1 < text.size() && (quote == '"' || text[i + 1] == quote);
+    if (quote == 0) {
+      if (c == '\n') return i;
+      if (c == '"' || c == '\'') quote = c;
+    } else if (escapes) {
+      ++i;
+    } else if (c == quote) {
+      quote = 0;
+    }
+  }
+  return text.size();
+}
+
+// The words of each line, and kNextLine between them.
+std::vector<std::string> SplitOriginRules(std::string_view value) {
+  std::vector<std::string> words;
+  while (!value.empty()) {
+    const size_t end = EndOfLine(value);
+    const std::string_view line = value.substr(0, end);
+    value.remove_prefix(std::min(end + 1, value.size()));
+    std::vector<std::string_view> split;
+    UnquotedWords unquoted;
+    if (!SplitWords(line, split, unquoted)) split = {kUnbalanced};
+    if (split.empty()) continue;
+    if (!words.empty()) words.emplace_back(kNextLine);
+    words.insert(words.end(), split.begin(), split.end());
+  }
+  return words;
+}
+
+// A line for each, as SplitOriginRules() reads them.
 std::string PrintOriginRules(const Config& config) {
   std::string value;
   for (const std::shared_ptr<const origin::Rule>& rule : config.origin_rule.get()) {
-    if (!value.empty()) value += ' ';
-    value += rule->name;
+    if (!value.empty()) value += '\n';
+    value += OriginRuleText(*rule);
   }
   return value;
 }
@@ -64,7 +121,7 @@ std::string OriginRuleText(const origin::Rule& rule) {
   return text;
 }
 
-constinit const Directive::Special kOriginRuleSpecial = {AssignOriginRule, PrintOriginRules,
-                                                         OriginRuleLines};
+constinit const Directive::Special kOriginRuleSpecial = {AssignOriginRules, PrintOriginRules,
+                                                         OriginRuleLines, SplitOriginRules};
 
 }  // namespace alai

@@ -214,7 +214,9 @@ FillOutcome Fill(Store& store, StoreThread& thread, const FillOrder& order, Load
   const uint32_t shard_index = store.ShardIndex(order.key.hash);
   Shard& shard = store.shard(shard_index);
   shard.lock.Lock();
-  const bool owned = shard.marks.Owns(order.db, order.key, order.load);
+  const bool withdrawn =
+      order.withdrawn != nullptr && order.withdrawn->load(std::memory_order_relaxed);
+  const bool owned = !withdrawn && shard.marks.Owns(order.db, order.key, order.load);
   if (owned && present) Place(store, thread, db, order, value);
   if (owned && !present) TakeAway(db, order);
   if (owned && !present && order.absent_until != 0) {

@@ -5,6 +5,7 @@
 
 #include <absl/status/status.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -24,13 +25,15 @@ struct FillOrder {
   UnixMillis absent_until;   // what is not there is remembered so long; 0: not at all
   size_t absent_max;         // marks of absence in the key's shard
   uint64_t value_bytes_max;  // of all texts
+  // Once this is set nothing is done any more; nullptr: it never is.
+  const std::atomic<bool>* withdrawn = nullptr;
 };
 
 enum class FillOutcome : uint8_t {
   kFilled,
   kAbsent,     // there is no such key
   kTooLarge,   // and it was treated as absent
-  kDiscarded,  // somebody has written the key meanwhile; nothing was done
+  kDiscarded,  // somebody has written the key meanwhile, or it is withdrawn; nothing was done
   kFailed,     // the value is none of the rule's type, or there is no memory for it
 };
 

@@ -15,7 +15,8 @@
 namespace alai::origin {
 
 struct Flight {
-  enum class End : uint8_t { kNone, kFilled, kAbsent, kDiscarded, kFailed };
+  // kWithdrawn: it was asked of a database that is no longer the origin's.
+  enum class End : uint8_t { kNone, kFilled, kAbsent, kDiscarded, kWithdrawn, kFailed };
   struct Waiter {
     Wait* wait;
     bool over;  // a value too old to be served otherwise is at hand

@@ -1,5 +1,5 @@
-// Rules, and those who ask and wait. The loaders are in origin_loader.cc, what the database tells by itself is in
-// origin_changes.cc.
+// Rules, and those who ask and wait. The connections are in origin_connections.cc, the loaders in origin_loader.cc,
+// and what the database tells by itself is in origin_changes.cc.
 #include "storage/origin/origin.h"
 
 #include <algorithm>
@@ -13,6 +13,12 @@ namespace alai::origin {
 namespace {
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
+
+// Whether they have the same keys and find the same values for them.
+bool LoadsAlike(const Rule& a, const Rule& b) {
+  return a.name == b.name && a.db == b.db && a.pattern.text() == b.pattern.text() &&
+         a.type == b.type && a.query == b.query && a.batch_query == b.batch_query;
+}
 
 RuleState& StateOfUse(OriginRule* rule) { return *static_cast<RuleState*>(rule); }
 
@@ -73,6 +79,7 @@ void Origin::SetRules(Rules rules) {
   fresh->set = RuleSet(std::move(rules));
   // Before writes by these rules can come.
   behind_.Adopt(fresh->states);
+  RetireRules(owned_snapshot_->states, fresh->states);
   snapshot_.store(fresh.get(), std::memory_order_release);
   const uint64_t epoch = store_.reclaimer().TryAdvance();
   std::erase_if(retired_, [epoch](const Retired& old) { return old.epoch + 2 <= epoch; });
@@ -84,6 +91,40 @@ void Origin::SetRules(Rules rules) {
   if (started_) CheckRules();
   guard.unlock();
   OpenJournal(writes_behind);
+}
+
+// With mutex_ held. Also what a new rule takes from another, by its prefix or by its place, is doubted.
+void Origin::RetireRules(const RuleStates& before, const RuleStates& after) {
+  std::vector<size_t> places;
+  RuleStates doubted;
+  for (const std::shared_ptr<RuleState>& old : before) {
+    const auto same = std::find_if(after.begin(), after.end(), [&](const auto& state) {
+      return LoadsAlike(*state->rule, *old->rule);
+    });
+    if (same != after.end()) {
+      places.push_back(static_cast<size_t>(same - after.begin()));
+      continue;
+    }
+    old->retired.store(true, std::memory_order_relaxed);
+    doubted.push_back(old);
+  }
+  const bool reordered = !std::is_sorted(places.begin(), places.end());
+  for (size_t i = 0; i < after.size() && !before.empty(); ++i) {
+    const bool known = std::find(places.begin(), places.end(), i) != places.end();
+    if (!known || reordered) doubted.push_back(after[i]);
+  }
+  BeginDoubt(std::move(doubted), false, nullptr);
+}
+
+bool Origin::doubting() const {
+  std::lock_guard guard(mutex_);
+  return doubting_;
+}
+
+bool Origin::AwaitRules(std::function<void()> wake) {
+  std::lock_guard guard(mutex_);
+  if (doubting_) when_doubted_.push_back(std::move(wake));
+  return doubting_;
 }
 
 void Origin::SetActive() { active_ = started_ && !owned_snapshot_->set.empty(); }
@@ -165,6 +206,7 @@ Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) 
   }
   if ((paused() && !written) || !active()) return Answer::kSettled;
   std::lock_guard guard(mutex_);
+  if (connections_ == nullptr) return Answer::kSettled;
   if (!written && !breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
     if (over || rule.on_error == OnError::kNil) return Answer::kSettled;
     wait.result_.error = "ORIGINERR the origin does not answer";
@@ -190,7 +232,7 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
   const auto at = flights_.find(place);
   *fresh = at == flights_.end();
   if (!*fresh) return at->second.get();
-  if (stopping_ || flights_.size() >= options_.queue_max) return nullptr;
+  if (connections_ == nullptr || flights_.size() >= options_.queue_max) return nullptr;
   auto made = std::make_unique<Flight>();
   Captures captures;
   if (!state.rule->pattern.Match(key, &captures)) return nullptr;
@@ -210,13 +252,10 @@ Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool*
 
 void Origin::Queue(Flight& flight) {
   RuleState& state = *flight.state;
-  if (state.queue.empty() && !state.gathering) ready_.push_back(flight.state);
+  if (state.queue.empty()) ready_.push_back(flight.state);
   state.queue.push_back(&flight);
-  if (!state.gathering) {
-    work_.notify_one();
-  } else if (state.queue.size() >= state.rule->batch_keys_max) {
-    gathered_.notify_all();
-  }
+  const size_t waiting = state.queue.size();
+  if (waiting == 1 || waiting == state.rule->batch_keys_max) WakeLoader();
 }
 
 void Origin::Join(Flight& flight, bool over, Wait& wait) {
@@ -236,16 +275,19 @@ void Origin::Leave(Wait& wait) {
   wait.flights_.clear();
 }
 
-void Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {
-  if (paused() || !active()) return;
+bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {
+  if (paused() || !active()) return false;
   std::lock_guard guard(mutex_);
-  if (!changed && !breaker_.Admits(NowNanos(), state.rule->timeout_ms * kNanosPerMilli)) return;
+  if (!changed && !breaker_.Admits(NowNanos(), state.rule->timeout_ms * kNanosPerMilli)) {
+    return false;
+  }
   bool fresh = false;
   Flight* flight = FindFlight(db, key, state, &fresh);
-  if (flight == nullptr) return;
+  if (flight == nullptr) return false;
   if (fresh && !changed) state.figures.Add(RuleFigures::kRefreshes);
   flight->changed = flight->changed || changed;
   flight->asked_again = flight->asked_again || (changed && !fresh);
+  return true;
 }
 
 bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
@@ -272,9 +314,9 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
 bool Origin::Submit(Call call) {
   constexpr size_t kCallsMax = 10'000;
   std::lock_guard guard(mutex_);
-  if (!started_ || stopping_ || calls_.size() >= kCallsMax) return false;
+  if (connections_ == nullptr || calls_.size() >= kCallsMax) return false;
   calls_.push_back(std::move(call));
-  work_.notify_one();
+  WakeLoader();
   return true;
 }
 
@@ -286,10 +328,9 @@ std::vector<std::shared_ptr<RuleState>> Origin::states() const {
 }
 
 std::shared_ptr<RuleState> Origin::StateOf(std::string_view name) const {
-  for (std::shared_ptr<RuleState>& state : states()) {
-    if (state->rule->name == name) return state;
-  }
-  return nullptr;
+  std::lock_guard guard(mutex_);
+  const uint32_t index = owned_snapshot_->set.Find(name);
+  return index == RuleSet::kNone ? nullptr : owned_snapshot_->states[index];
 }
 
 std::string Origin::TroubleOf(const RuleState& state) const {
@@ -308,15 +349,24 @@ size_t Origin::absent_keys() const {
   return sum;
 }
 
+size_t Origin::connections() const {
+  std::lock_guard guard(mutex_);
+  return connections_ == nullptr ? 0 : connections_->loaders.size();
+}
+
 size_t Origin::queue_max() const {
   std::lock_guard guard(mutex_);
   return options_.queue_max;
 }
 
 std::string Origin::Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit) {
-  std::lock_guard guard(listener_mutex_);
-  if (!started_) return "there is no database";
-  const bool began = warming_.Start(std::move(state), std::move(query), limit, factory_->Make());
+  std::unique_ptr<Source> source;
+  {
+    std::lock_guard guard(mutex_);
+    if (connections_ == nullptr) return "there is no database";
+    source = connections_->factory->Make();
+  }
+  const bool began = warming_.Start(std::move(state), std::move(query), limit, std::move(source));
   return began ? "" : "keys are being warmed already";
 }
 

@@ -10,8 +10,11 @@
 // Its mark (engine/key_marks.h) is set before the query is sent; any write to the key wipes it, and then the
 // value is thrown away and those who wait ask again.
 //
-// Threads     Judge() as MissSource says; Start() and Stop() by one thread at a time; everything else from any.
-//             Callbacks of waits are called with the origin's mutex held: they may only pass the word on.
+// Loaders wait in turn: one for the next batch to be due, the others for work or for their turn. So none is bound to
+// a rule whose window is long.
+//
+// Threads     Judge() as MissSource says; Start(), Disconnect() and Stop() by one thread at a time; everything else
+//             from any. Callbacks of waits are called with the origin's mutex held: they may only pass the word on.
 // Invariants  (1) There is at most one flight for a key.
 //             (2) At most queue_max keys are under way; more are refused.
 //             (3) No thread but the loaders ever waits for the database.
@@ -67,9 +70,10 @@ struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
 
   const std::shared_ptr<const Rule> rule;
   RuleFigures figures;
+  // Its keys are loaded otherwise by now: whatever is on its way by this rule is thrown away.
+  std::atomic<bool> retired{false};
   // Guarded by the origin's mutex.
   std::deque<Flight*> queue;
-  bool gathering = false;  // a loader waits for its batch to fill
   std::string trouble;     // what the database says about the rule; empty: nothing
   int64_t checked_ns = 0;  // when it was last asked, monotonic
 };
@@ -114,7 +118,7 @@ class Wait {
   Result result_;
 };
 
-class Origin final : public MissSource, public ChangeSink {
+class Origin final : public MissSource {
  public:
   explicit Origin(Store& store);
   Origin(const Origin&) = delete;
@@ -123,12 +127,24 @@ class Origin final : public MissSource, public ChangeSink {
 
   // What concerns the connections takes effect with the next Start(), the journal's name before it is opened.
   void SetOptions(const OriginOptions& options);
-  // A rule that is the same as before keeps its figures. From a thread of the store.
+  // A rule that is the same as before keeps its figures. What other rules would have loaded for a key is no
+  // longer believed; that takes a look at all keys, which a thread does in the background. From a thread of the
+  // store.
   void SetRules(Rules rules);
+  // Calls `wake` once no value is served any more that only rules of the past would have loaded. False: that is
+  // so already.
+  bool AwaitRules(std::function<void()> wake);
+  // Whether keys are being looked through for values that are not believed any more.
+  bool doubting() const;
+  // Whether the connections to earlier databases have ended, but for a few.
+  bool MayStart();
   // Connects to a database, in the place of the one before. `meter` is called by each thread of the origin with
-  // its StoreThread when it begins.
+  // its StoreThread when it begins. What the database before was asked for is asked of this one. Does not wait for
+  // the threads of the one before, which end in the background.
   void Start(std::unique_ptr<SourceFactory> factory, std::function<void(StoreThread&)> meter);
-  // Whoever waits is told that nothing comes.
+  // There is no database any more: whoever waits is told that nothing comes. Does not wait either.
+  void Disconnect();
+  // The same, and waits until all threads have ended.
   void Stop();
   // Writes what waits behind for at most so long; until nothing waits, or the database does not take it.
   void Drain(int64_t ms);
@@ -182,12 +198,6 @@ class Origin final : public MissSource, public ChangeSink {
   void Pause(bool paused);
   bool paused() const { return paused_.load(std::memory_order_relaxed); }
 
-  // ChangeSink
-  void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms) override;
-  void OnAllChanged(std::string_view rule) override;
-  void OnDeaf(std::string_view why) override;
-  void OnListening() override;
-
   // For reports.
   std::vector<std::shared_ptr<RuleState>> states() const;
   std::shared_ptr<RuleState> StateOf(std::string_view name) const;
@@ -198,7 +208,7 @@ class Origin final : public MissSource, public ChangeSink {
   bool deaf() const { return deaf_.load(std::memory_order_relaxed); }
   bool listening() const { return listening_.load(std::memory_order_relaxed); }
   std::string last_error() const;
-  size_t connections() const { return loaders_.size(); }
+  size_t connections() const;
   void ResetFigures();
   size_t queue_max() const;
   Warming& warming() { return warming_; }
@@ -210,7 +220,7 @@ class Origin final : public MissSource, public ChangeSink {
   // Rules as lookups see them; replaced as a whole.
   struct Snapshot {
     RuleSet set;
-    std::vector<std::shared_ptr<RuleState>> states;
+    RuleStates states;
   };
   struct Retired {
     std::unique_ptr<const Snapshot> snapshot;
@@ -226,11 +236,44 @@ class Origin final : public MissSource, public ChangeSink {
       return Hash(key.key) ^ static_cast<uint64_t>(key.db);
     }
   };
+  struct Connections;
   struct Loader {
+    Loader(const Connections& connections, std::unique_ptr<Source> made)
+        : of(connections), source(std::move(made)) {}
+
+    const Connections& of;
+    const std::unique_ptr<Source> source;
     std::thread thread;
-    std::unique_ptr<Source> source;
     std::atomic<bool> ended{false};
     std::atomic<int64_t> call_until_ns{INT64_MAX};  // when the watchdog loses its patience
+  };
+  // What a listener hears.
+  class Ear final : public ChangeSink {
+   public:
+    Ear(Origin& origin, uint64_t connections) : origin_(origin), connections_(connections) {}
+    void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms) override {
+      origin_.OnChange(rule, key, lag_ms);
+    }
+    void OnAllChanged(std::string_view rule) override { origin_.OnAllChanged(rule); }
+    void OnDeaf(std::string_view why) override { origin_.OnDeaf(connections_, why); }
+    void OnListening() override { origin_.OnListening(connections_); }
+
+   private:
+    Origin& origin_;
+    const uint64_t connections_;
+  };
+  // Those to one database, and the threads around them.
+  struct Connections {
+    uint64_t id = 0;
+    std::unique_ptr<SourceFactory> factory;
+    std::function<void(StoreThread&)> meter;
+    std::vector<std::unique_ptr<Loader>> loaders;
+    std::unique_ptr<Loader> writer;  // once there is a journal; made with mutex_ held
+    std::unique_ptr<Ear> ear;
+    std::unique_ptr<Listener> listener;
+    std::thread watchdog;                // ends the others in the end
+    std::atomic<bool> withdrawn{false};  // another database is asked by now; set with mutex_ held
+    std::atomic<bool> ended{false};      // all of it but the watchdog
   };
   using Batch = std::vector<Flight*>;
 
@@ -243,33 +286,57 @@ class Origin final : public MissSource, public ChangeSink {
   Flight* FindFlight(int db, std::string_view key, RuleState& rule, bool* fresh);
   void Join(Flight& flight, bool over, Wait& wait);
   void Leave(Wait& wait);
-  void Reload(int db, std::string_view key, RuleState& rule, bool changed);
+  // Loads a key again in the background. False: that cannot be.
+  bool Reload(int db, std::string_view key, RuleState& rule, bool changed);
 
+  void OnChange(std::string_view rule, const KeyArguments& key, int64_t lag_ms);
+  void OnAllChanged(std::string_view rule);
+  // By the listener of these connections.
+  void OnDeaf(uint64_t connections, std::string_view why);
+  void OnListening(uint64_t connections);
+  // Sets what is known of listening, unless that is up to other connections by now. True: it has changed.
+  bool SetHearing(uint64_t connections, std::atomic<bool>* flag, bool value);
+
+  void Replace(std::unique_ptr<Connections> fresh);
   void LoaderMain(Loader& loader);
-  void WatchdogMain();
-  bool WaitForWork(std::unique_lock<std::mutex>& lock, Batch* batch, Call* call);
-  Batch TakeBatch(RuleState& rule);
-  bool Gather(std::unique_lock<std::mutex>& lock, RuleState& rule, Batch* batch);
+  void WatchdogMain(Connections& connections);
+  void End(Connections& connections);
+  bool WaitForWork(std::unique_lock<std::mutex>& lock, const Connections& connections, Batch* batch,
+                   Call* call);
+  // With mutex_ held: the place in ready_ of the rule whose batch is due first, and monotonic nanoseconds; its end:
+  // there is none.
+  size_t FirstDue(int64_t* due_ns) const;
+  Batch TakeBatch(size_t ready);
+  // With mutex_ held: there is something for a loader to do, or to wait for.
+  void WakeLoader();
   void LoadBatch(Loader& loader, StoreThread& thread, Batch batch);
   // Sets the marks; those that need no query are done, or wait until a write behind has reached the database.
-  void BeginFlights(StoreThread& thread, Batch& batch);
+  void BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch);
   // With mutex_ held.
   void LookAtParked();
-  bool Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
-  void Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index);
+  absl::Status Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);
+  void Land(const Loader& loader, Flight& flight, StoreThread& thread, LoadResult& result,
+            size_t index);
   void Fail(Flight& flight, std::string_view why);
   // What the breaker and the log want to know of a query.
   void NoteAnswer(const absl::Status& status);
+  void CountLoads(const Batch& batch);
   // Tells those who wait.
   void EndFlights(const Batch& batch);
   void EndFlight(Flight& flight);
-  void EndAll();
+  void EndQueued();
   void EndWrite(Flight& flight, const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
   // Nothing that was loaded or looked up by these rules is believed any more. With `may_hold` a value may still
   // be what the database holds: it is over, and goes when its stale-ttl is.
-  void Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool may_hold);
+  void Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold);
+  // Has the doubter do so, with mutex_ held, and then call `then`, if there is something to call, without.
+  void BeginDoubt(RuleStates rules, bool may_hold, std::function<void()> then);
+  // The same for the rules for which the database tells of changes.
+  void DoubtUnheard(const RuleStates& rules, bool may_hold, std::function<void()> then);
+  void RetireRules(const RuleStates& before, const RuleStates& after);
+  void DoubterMain();
   // A value that was loaded goes, at once or after so long.
   void DoubtLoaded(StoreThread& thread, int db, KeyView key, int64_t stale_ms);
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
@@ -300,11 +367,13 @@ class Origin final : public MissSource, public ChangeSink {
   std::atomic<uint64_t> next_load_{1};
   Breaker breaker_;
 
-  mutable std::mutex mutex_;          // guards what follows, and what Wait and RuleState say
-  std::condition_variable work_;      // loaders that have nothing to do
-  std::condition_variable gathered_;  // those that wait for their batch to fill
+  mutable std::mutex mutex_;      // guards what follows, and what Wait and RuleState say
+  std::condition_variable work_;  // loaders that have nothing to do
+  std::condition_variable due_;   // the one that waits for a batch to be due
+  bool timing_ = false;           // there is one
   std::condition_variable stop_;
-  bool stopping_ = false;
+  std::unique_ptr<Connections> connections_;
+  int writers_ending_ = 0;  // of earlier connections; there is one at a time
   OriginOptions options_;
   std::unordered_map<FlightKey, std::unique_ptr<Flight>, FlightKeyHash> flights_;
   std::deque<std::shared_ptr<RuleState>> ready_;  // rules with a queue, the longest waiting first
@@ -313,16 +382,21 @@ class Origin final : public MissSource, public ChangeSink {
   std::unique_ptr<const Snapshot> owned_snapshot_;
   std::vector<Retired> retired_;
   std::vector<Flight*> parked_;  // that wait for a write behind
+  struct DoubtOrder {
+    RuleStates rules;
+    bool may_hold;
+    std::function<void()> then;
+  };
+  bool doubting_ = false;  // the doubter is at work
+  std::deque<DoubtOrder> doubts_;
+  std::vector<std::function<void()>> when_doubted_;
+  std::thread doubter_;
 
-  // Changed by Start() and Stop() alone.
-  std::unique_ptr<SourceFactory> factory_;
-  std::function<void(StoreThread&)> meter_;
-  std::vector<std::unique_ptr<Loader>> loaders_;
-  std::unique_ptr<Loader> writer_;  // once there is a journal; replaced under mutex_
-  std::thread watchdog_;
-  std::mutex listener_mutex_;               // one change at a time; guards the two that follow
+  // Of Start(), Disconnect() and Stop() alone.
+  std::vector<std::unique_ptr<Connections>> ending_;
+  uint64_t connections_made_ = 0;
+  std::mutex listener_mutex_;               // one change at a time; guards what follows
   StoreThread* listener_thread_ = nullptr;  // for whoever has changes to tell of
-  std::unique_ptr<Listener> listener_;
   Warming warming_{*this, store_};
 
   WriteBehind behind_;

@@ -91,26 +91,26 @@ void Origin::OpenJournal(bool needed) {
   const bool found = started_ && access(path.c_str(), F_OK) == 0;
   if (path.empty()) return;
   if (needed || found) behind_.Open(path);
-  if (started_ && behind_.in_use()) StartWriter();
+  StartWriter();
 }
 
 void Origin::StartWriter() {
   std::lock_guard guard(mutex_);
-  if (writer_ != nullptr || stopping_) return;
+  if (connections_ == nullptr || connections_->writer != nullptr) return;
+  if (writers_ending_ > 0 || !behind_.in_use()) return;
   behind_.Begin();
   batch_max_ = SIZE_MAX;
   write_again_ns_ = write_pause_ns_ = 0;
   draining_ = false;
-  writer_ = std::make_unique<Loader>();
-  writer_->source = factory_->Make();
-  Loader& writer = *writer_;
+  connections_->writer = std::make_unique<Loader>(*connections_, connections_->factory->Make());
+  Loader& writer = *connections_->writer;
   writer.thread = std::thread([this, &writer] { WriterMain(writer); });
 }
 
 void Origin::WriterMain(Loader& writer) {
   pthread_setname_np(pthread_self(), "alai-writer");
   StoreThread* thread = store_.RegisterThread();
-  if (meter_ != nullptr) meter_(*thread);
+  if (writer.of.meter != nullptr) writer.of.meter(*thread);
   thread->GoOffline();
   RuleStates rules = states();
   BatchLimits limits = LimitsOf(rules);
@@ -148,7 +148,7 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   writer.call_until_ns = NowNanos() + patience_ms * kNanosPerMilli;
   const absl::Status status = writer.source->Write(writes, std::chrono::milliseconds(timeout_ms));
   writer.call_until_ns = INT64_MAX;
-  NoteAnswer(status);
+  if (!writer.of.withdrawn) NoteAnswer(status);
   behind_failing_ = IsGone(status);
   status.ok() ? NoteWritten(batch) : NoteFailed(batch, status);
   behind_.Mark();
@@ -222,7 +222,11 @@ void Origin::DropRefused(const WriteBehind::Item& item, const absl::Status& stat
 }
 
 void Origin::Drain(int64_t ms) {
-  if (!started_ || writer_ == nullptr || paused() || behind_.writes() == 0) return;
+  {
+    std::lock_guard guard(mutex_);
+    if (connections_ == nullptr || connections_->writer == nullptr) return;
+  }
+  if (paused() || behind_.writes() == 0) return;
   Log(LogLevel::kNotice, "%llu writes wait for the origin.",
       static_cast<unsigned long long>(behind_.writes()));
   behind_failing_ = false;

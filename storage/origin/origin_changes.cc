@@ -1,4 +1,6 @@
 // What the database tells of by itself: changes, and that it cannot tell of them.
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,9 +14,9 @@ namespace {
 bool Concerns(const RuleState& state) { return state.rule->on_change != OnChange::kNone; }
 
 // The shortest stale-ttl of those of the rules that the key matches; -1: none.
-int64_t StaleMillis(const std::vector<const RuleState*>& rules, int db, std::string_view key) {
+int64_t StaleMillis(const RuleStates& rules, int db, std::string_view key) {
   int64_t least = -1;
-  for (const RuleState* state : rules) {
+  for (const std::shared_ptr<RuleState>& state : rules) {
     const Rule& rule = *state->rule;
     if (rule.db != db || !rule.pattern.Match(key, nullptr)) continue;
     if (least < 0 || rule.stale_ttl_ms < least) least = rule.stale_ttl_ms;
@@ -57,52 +59,97 @@ void Origin::OnChange(std::string_view rule, const KeyArguments& arguments, int6
   const KeyView view = MakeKey(key);
   const bool reload = state->rule->on_change == OnChange::kReload && !paused() && active();
   const bool left = Invalidate(*state, view, !reload);
-  if (left) {
-    Reload(state->rule->db, key, *state, true);
-  } else if (reload) {
-    // A client's own value is not loaded anew.
-    Invalidate(*state, view, true);
-  }
+  // A client's own value is not loaded anew, and what cannot be loaded anew must not stay.
+  const bool begun = left && Reload(state->rule->db, key, *state, true);
+  if (reload && !begun) Invalidate(*state, view, true);
 }
 
 void Origin::OnAllChanged(std::string_view rule) {
   const std::shared_ptr<RuleState> state = StateOf(rule);
   if (state == nullptr || !Concerns(*state)) return;
   state->figures.Add(RuleFigures::kInvalidations);
-  Doubt({state}, false);
+  DoubtUnheard({state}, false, nullptr);
 }
 
-void Origin::OnDeaf(std::string_view why) {
-  if (!deaf_.exchange(true)) {
-    Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
-        static_cast<int>(why.size()), why.data());
-    Doubt(states(), true);
+bool Origin::SetHearing(uint64_t connections, std::atomic<bool>* flag, bool value) {
+  std::lock_guard guard(mutex_);
+  const bool present = connections_ != nullptr && connections_->id == connections;
+  return present && flag->exchange(value) != value;
+}
+
+void Origin::OnDeaf(uint64_t connections, std::string_view why) {
+  if (!SetHearing(connections, &deaf_, true)) return;
+  Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
+      static_cast<int>(why.size()), why.data());
+  DoubtUnheard(states(), true,
+               [this, connections] { SetHearing(connections, &listening_, false); });
+}
+
+void Origin::OnListening(uint64_t connections) {
+  if (SetHearing(connections, &deaf_, false)) {
+    Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
   }
-  listening_ = false;
+  DoubtUnheard(states(), true, [this, connections] { SetHearing(connections, &listening_, true); });
 }
 
-void Origin::OnListening() {
-  if (deaf_.exchange(false)) Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
-  Doubt(states(), true);
-  listening_ = true;
-}
-
-void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool may_hold) {
-  std::vector<const RuleState*> doubted;
+void Origin::DoubtUnheard(const RuleStates& rules, bool may_hold, std::function<void()> then) {
+  RuleStates doubted;
   for (const std::shared_ptr<RuleState>& state : rules) {
-    if (Concerns(*state)) doubted.push_back(state.get());
+    if (Concerns(*state)) doubted.push_back(state);
   }
-  if (doubted.empty()) return;
+  std::lock_guard guard(mutex_);
+  BeginDoubt(std::move(doubted), may_hold, std::move(then));
+}
+
+// Orders of one kind become one, so that there are never more than two.
+void Origin::BeginDoubt(RuleStates rules, bool may_hold, std::function<void()> then) {
+  if (rules.empty() && then == nullptr) return;
+  auto at = std::find_if(doubts_.begin(), doubts_.end(), [may_hold](const DoubtOrder& order) {
+    return order.may_hold == may_hold;
+  });
+  if (at == doubts_.end()) at = doubts_.insert(at, {{}, may_hold, nullptr});
+  DoubtOrder& order = *at;
+  for (std::shared_ptr<RuleState>& state : rules) {
+    const bool known =
+        std::find(order.rules.begin(), order.rules.end(), state) != order.rules.end();
+    if (!known) order.rules.push_back(std::move(state));
+  }
+  if (then != nullptr) order.then = std::move(then);
+  if (std::exchange(doubting_, true)) return;
+  // The one before ended with mutex_ held.
+  if (doubter_.joinable()) doubter_.join();
+  doubter_ = std::thread([this] { DoubterMain(); });
+}
+
+// Looking through all keys takes its time, and a listener has more to hear meanwhile.
+void Origin::DoubterMain() {
+  pthread_setname_np(pthread_self(), "alai-doubt");
+  StoreThread* thread = store_.RegisterThread();
+  thread->GoOffline();
+  std::unique_lock lock(mutex_);
+  while (!doubts_.empty()) {
+    const DoubtOrder order = std::move(doubts_.front());
+    doubts_.pop_front();
+    lock.unlock();
+    Doubt(*thread, order.rules, order.may_hold);
+    if (order.then != nullptr) order.then();
+    lock.lock();
+  }
+  doubting_ = false;
+  for (const auto& wake : std::exchange(when_doubted_, {})) wake();
+  store_.UnregisterThread(thread);
+}
+
+void Origin::Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold) {
+  if (rules.empty()) return;
   // What is being loaded may be old, and what was not there may be there by now. A load that puts its value in
   // place before this has done so before the keys are looked through.
   for (uint32_t i = 0; i < store_.shard_count(); ++i) {
     Shard& shard = store_.shard(i);
     shard.lock.Lock();
-    for (const RuleState* state : doubted) shard.marks.WipeDatabase(state->rule->db);
+    for (const auto& state : rules) shard.marks.WipeDatabase(state->rule->db);
     shard.lock.Unlock();
   }
-  std::lock_guard guard(listener_mutex_);
-  if (listener_thread_ == nullptr) return;
   const UnixMillis now = store_.clock().WallMillis();
   struct Doubted {
     std::string key;
@@ -110,26 +157,26 @@ void Origin::Doubt(const std::vector<std::shared_ptr<RuleState>>& rules, bool ma
   };
   std::vector<Doubted> keys;
   for (int db_index = 0; db_index < store_.databases(); ++db_index) {
-    const bool any = std::any_of(doubted.begin(), doubted.end(), [db_index](const RuleState* s) {
-      return s->rule->db == db_index;
+    const bool any = std::any_of(rules.begin(), rules.end(), [db_index](const auto& state) {
+      return state->rule->db == db_index;
     });
     uint64_t cursor = 0;
     do {
       if (!any) break;
       keys.clear();
-      listener_thread_->GoOnline();
+      thread.GoOnline();
       cursor = store_.Scan(
-          *listener_thread_, db_index, cursor, 1, now,
+          thread, db_index, cursor, 1, now,
           [&](const Record& record) {
             if (!record.from_origin()) return;
-            const int64_t stale_ms = StaleMillis(doubted, db_index, record.key());
+            const int64_t stale_ms = StaleMillis(rules, db_index, record.key());
             if (stale_ms >= 0) keys.push_back({std::string(record.key()), stale_ms});
           },
           ScanStop::kSegmentEnd);
       for (const Doubted& each : keys) {
-        DoubtLoaded(*listener_thread_, db_index, MakeKey(each.key), may_hold ? each.stale_ms : 0);
+        DoubtLoaded(thread, db_index, MakeKey(each.key), may_hold ? each.stale_ms : 0);
       }
-      listener_thread_->GoOffline();
+      thread.GoOffline();
     } while (cursor != 0);
   }
 }

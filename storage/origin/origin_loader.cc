@@ -17,11 +17,24 @@ constexpr int64_t kNanosPerMicro = 1000;
 constexpr int64_t kNanosPerMilli = 1'000'000;
 // While changes in the database may go unheard, nothing is kept for longer.
 constexpr int64_t kDeafTtlMillis = 1000;
-constexpr int64_t kWatchdogMillis = 20;
 // A call that takes this many times its timeout will not come back by itself.
 constexpr int64_t kPatience = 2;
 // The longest time of what is no load.
 constexpr int64_t kCallNanosMax = 30'000'000'000;
+
+constexpr char kTooLate[] = "the origin takes too long";
+
+// The database does not answer, which says nothing of the statement.
+bool IsGone(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+// The statement failed by what some of the keys hold: see source.h.
+bool BlamesKeys(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return true;
+  const auto state = status.GetPayload(absl::string_view(kSqlState.data(), kSqlState.size()));
+  return state.has_value() && (state->StartsWith("21") || state->StartsWith("54"));
+}
 
 // When a value that is loaded now leaves memory: its ttl, less up to the jitter's share, and the time for which
 // it may be served beyond that.
@@ -37,120 +50,17 @@ UnixMillis DeadlineOf(const Rule& rule, UnixMillis now, bool deaf, Random& rando
   return now + std::max<int64_t>(rule.ttl_ms - off, 1) + rule.stale_ttl_ms;
 }
 
-// What is asked of the database when there is none any more.
-class GoneSource final : public Source {
- public:
-  absl::Status Check(const Rule&, std::chrono::milliseconds) override { return Gone(); }
-  absl::Status Load(const Rule&, std::span<const KeyArguments>, std::chrono::milliseconds,
-                    LoadResult*) override {
-    return Gone();
-  }
-  absl::Status Write(std::span<const RuledWrite>, std::chrono::milliseconds) override {
-    return Gone();
-  }
-  absl::Status ListKeys(const Rule&, std::string_view, uint64_t,
-                        const std::function<bool(KeyArguments)>&) override {
-    return Gone();
-  }
-  absl::Status Execute(std::string_view, std::chrono::milliseconds) override { return Gone(); }
-  absl::Status Ping(std::chrono::milliseconds) override { return Gone(); }
-  void Interrupt() override {}
-
- private:
-  static absl::Status Gone() { return absl::UnavailableError("the origin is no longer there"); }
-};
-
 }  // namespace
-
-void Origin::Start(std::unique_ptr<SourceFactory> factory,
-                   std::function<void(StoreThread&)> meter) {
-  Stop();
-  factory_ = std::move(factory);
-  meter_ = std::move(meter);
-  listener_thread_ = store_.RegisterThread();
-  listener_thread_->GoOffline();
-  int connections = 0;
-  {
-    std::lock_guard guard(mutex_);
-    stopping_ = false;
-    started_ = true;
-    connections = options_.connections;
-    SetActive();
-    breaker_.Succeeded();
-    CheckRules();
-  }
-  for (int i = 0; i < connections; ++i) {
-    Loader& loader = *loaders_.emplace_back(std::make_unique<Loader>());
-    loader.source = factory_->Make();
-    loader.thread = std::thread([this, &loader] { LoaderMain(loader); });
-  }
-  watchdog_ = std::thread([this] { WatchdogMain(); });
-  OpenJournal(false);
-  listener_ = factory_->Listen(*this);
-}
-
-void Origin::Stop() {
-  if (!started_) return;
-  listener_.reset();
-  {
-    std::lock_guard guard(listener_mutex_);
-    started_ = false;
-  }
-  warming_.Stop();
-  {
-    std::lock_guard guard(mutex_);
-    stopping_ = true;
-    SetActive();
-    work_.notify_all();
-    gathered_.notify_all();
-    stop_.notify_all();
-  }
-  behind_.Stop();
-  {
-    std::lock_guard guard(mutex_);
-    if (writer_ != nullptr) loaders_.push_back(std::move(writer_));
-  }
-  // A loader may just be about to begin a call, so one word is not enough.
-  for (const std::unique_ptr<Loader>& loader : loaders_) {
-    while (!loader->ended) {
-      loader->source->Interrupt();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-  for (const std::unique_ptr<Loader>& loader : loaders_) loader->thread.join();
-  watchdog_.join();
-  loaders_.clear();
-  EndAll();
-  GoneSource gone;
-  for (const Call& call : std::exchange(calls_, {})) call(gone);
-  factory_.reset();
-  listening_ = false;
-  deaf_ = false;
-  store_.UnregisterThread(listener_thread_);
-  listener_thread_ = nullptr;
-}
-
-void Origin::EndAll() {
-  std::lock_guard guard(mutex_);
-  while (!flights_.empty()) {
-    Flight& flight = *flights_.begin()->second;
-    Fail(flight, "the origin is no longer there");
-    EndFlight(flight);
-  }
-  ready_.clear();
-  parked_.clear();
-  for (const std::shared_ptr<RuleState>& state : owned_snapshot_->states) state->queue.clear();
-}
 
 void Origin::LoaderMain(Loader& loader) {
   pthread_setname_np(pthread_self(), "alai-origin");
   StoreThread* thread = store_.RegisterThread();
-  if (meter_ != nullptr) meter_(*thread);
+  if (loader.of.meter != nullptr) loader.of.meter(*thread);
   thread->GoOffline();
   std::unique_lock lock(mutex_);
   Batch batch;
   Call call;
-  while (WaitForWork(lock, &batch, &call)) {
+  while (WaitForWork(lock, loader.of, &batch, &call)) {
     lock.unlock();
     if (call != nullptr) {
       loader.call_until_ns = NowNanos() + kCallNanosMax;
@@ -168,63 +78,98 @@ void Origin::LoaderMain(Loader& loader) {
   loader.ended = true;
 }
 
-bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, Batch* batch, Call* call) {
-  for (;;) {
-    if (stopping_) return false;
+bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, const Connections& connections,
+                         Batch* batch, Call* call) {
+  std::shared_ptr<RuleState> over;  // its window, as far as this thread has waited
+  bool found = false;
+  while (!found && !connections.withdrawn) {
+    int64_t due_ns = 0;
+    const size_t first = FirstDue(&due_ns);
     if (!calls_.empty()) {
       *call = std::move(calls_.front());
       calls_.pop_front();
-      return true;
+      found = true;
+    } else if (first < ready_.size() && (due_ns <= NowNanos() || ready_[first] == over)) {
+      *batch = TakeBatch(first);
+      found = true;
+    } else if (first == ready_.size() || timing_) {
+      work_.wait(lock);
+    } else {
+      timing_ = true;
+      over = ready_[first];
+      const auto left = std::chrono::nanoseconds(due_ns - NowNanos());
+      if (due_.wait_for(lock, left) == std::cv_status::no_timeout) over = nullptr;
+      timing_ = false;
     }
-    if (!ready_.empty()) {
-      const std::shared_ptr<RuleState> state = std::move(ready_.front());
-      ready_.pop_front();
-      if (Gather(lock, *state, batch)) return true;
-      continue;
-    }
-    work_.wait(lock);
   }
+  // What is left is for the next, who also waits for what is not due yet.
+  if (!calls_.empty() || !ready_.empty()) WakeLoader();
+  return found;
 }
 
-// Waits until the rule's batch is full or its window is over.
-bool Origin::Gather(std::unique_lock<std::mutex>& lock, RuleState& state, Batch* batch) {
-  if (state.queue.empty()) return false;
-  const Rule& rule = *state.rule;
-  state.gathering = true;
-  const int64_t waited_ns = NowNanos() - state.queue.front()->asked_ns;
-  const auto left = std::chrono::nanoseconds(
-      std::max<int64_t>(rule.batch_window_us * kNanosPerMicro - waited_ns, 0));
-  gathered_.wait_for(lock, left,
-                     [&] { return stopping_ || state.queue.size() >= rule.batch_keys_max; });
-  state.gathering = false;
-  *batch = TakeBatch(state);
-  if (!state.queue.empty()) {
-    ready_.push_back(state.shared_from_this());
-    work_.notify_one();
+size_t Origin::FirstDue(int64_t* due_ns) const {
+  size_t first = ready_.size();
+  for (size_t i = 0; i < ready_.size(); ++i) {
+    const Rule& rule = *ready_[i]->rule;
+    const std::deque<Flight*>& queue = ready_[i]->queue;
+    const bool full = queue.size() >= rule.batch_keys_max;
+    const int64_t window_ns = full ? 0 : rule.batch_window_us * kNanosPerMicro;
+    const int64_t due = queue.front()->asked_ns + window_ns;
+    if (first < ready_.size() && *due_ns <= due) continue;
+    first = i;
+    *due_ns = due;
   }
-  return !batch->empty();
+  return first;
 }
 
-Origin::Batch Origin::TakeBatch(RuleState& state) {
+Origin::Batch Origin::TakeBatch(size_t ready) {
+  const std::shared_ptr<RuleState> state = ready_[ready];
+  ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(ready));
   Batch batch;
-  while (!state.queue.empty() && batch.size() < state.rule->batch_keys_max) {
-    batch.push_back(state.queue.front());
-    state.queue.pop_front();
+  while (!state->queue.empty() && batch.size() < state->rule->batch_keys_max) {
+    batch.push_back(state->queue.front());
+    state->queue.pop_front();
   }
+  if (!state->queue.empty()) ready_.push_back(state);
   return batch;
 }
 
+void Origin::WakeLoader() { timing_ ? due_.notify_one() : work_.notify_one(); }
+
+// One query for all of them. When it fails by what some keys hold, each half is asked for alone, and so on down to
+// the keys at fault: less than twice as many queries as there are keys, and none once the database is gone.
 void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
-  BeginFlights(thread, batch);
+  BeginFlights(loader, thread, batch);
   if (batch.empty()) return;
-  LoadResult result;
-  if (Query(loader, thread, batch, &result)) {
-    for (size_t i = 0; i < batch.size(); ++i) Land(*batch[i], thread, result, i);
+  CountLoads(batch);
+  absl::Status status;
+  std::vector<Batch> parts;
+  parts.push_back(std::move(batch));
+  while (!parts.empty()) {
+    const Batch part = std::move(parts.back());
+    parts.pop_back();
+    LoadResult result;
+    if (!IsGone(status)) status = Query(loader, thread, part, &result);
+    if (loader.of.withdrawn) {
+      for (Flight* flight : part) flight->end = Flight::End::kWithdrawn;
+      EndFlights(part);
+      continue;
+    }
+    if (part.size() > 1 && BlamesKeys(status)) {
+      const auto middle = part.begin() + static_cast<std::ptrdiff_t>(part.size() / 2);
+      parts.emplace_back(middle, part.end());
+      parts.emplace_back(part.begin(), middle);
+      continue;
+    }
+    const std::string_view why(status.message().data(), status.message().size());
+    for (size_t i = 0; i < part.size(); ++i) {
+      status.ok() ? Land(loader, *part[i], thread, result, i) : Fail(*part[i], why);
+    }
+    EndFlights(part);
   }
-  EndFlights(batch);
 }
 
-void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
+void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch) {
   const UnixMillis now = store_.clock().WallMillis();
   const int64_t now_ns = NowNanos();
   Batch done;
@@ -232,7 +177,7 @@ void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
   Batch parked;
   for (Flight* flight : batch) {
     if (flight->deadline_ns <= now_ns) {
-      Fail(*flight, "the origin takes too long");
+      Fail(*flight, kTooLate);
       done.push_back(flight);
       continue;
     }
@@ -241,20 +186,23 @@ void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
     std::optional<std::string> value;
     // Writes are added while their shards are locked: one that is not seen here wipes the mark.
     shard.lock.Lock();
+    // Before its values are doubted, which wipes the marks, a rule is retired.
+    const bool retired = flight->state->retired.load(std::memory_order_relaxed);
     const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
-    const bool written = known == WriteBehind::Known::kWhole;
-    const bool absent = !written && shard.marks.Absent(flight->db, flight->view(), now);
-    if (!absent) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    const bool written = !retired && known == WriteBehind::Known::kWhole;
+    const bool absent = !retired && !written && shard.marks.Absent(flight->db, flight->view(), now);
+    if (!absent && !retired) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
     shard.lock.Unlock();
+    if (retired) flight->end = Flight::End::kDiscarded;
     if (written) {
       LoadResult result;
       result.keys.emplace_back();
       if (value.has_value()) result.keys[0].rows = {{std::move(value)}};
-      Land(*flight, thread, result, 0);
+      Land(loader, *flight, thread, result, 0);
       done.push_back(flight);
       continue;
     }
-    if (known == WriteBehind::Known::kPart && !absent) {
+    if (known == WriteBehind::Known::kPart && !absent && !retired) {
       parked.push_back(flight);
       continue;
     }
@@ -262,14 +210,20 @@ void Origin::BeginFlights(StoreThread& thread, Batch& batch) {
       flight->end = Flight::End::kAbsent;
       flight->state->figures.Add(RuleFigures::kNegativeHits);
     }
-    (absent ? done : left).push_back(flight);
+    (absent || retired ? done : left).push_back(flight);
   }
   batch = std::move(left);
   EndFlights(done);
   if (parked.empty()) return;
-  std::lock_guard guard(mutex_);
-  parked_.insert(parked_.end(), parked.begin(), parked.end());
-  LookAtParked();
+  {
+    std::lock_guard guard(mutex_);
+    if (!loader.of.withdrawn) {
+      parked_.insert(parked_.end(), parked.begin(), parked.end());
+      return LookAtParked();
+    }
+  }
+  for (Flight* flight : parked) flight->end = Flight::End::kWithdrawn;
+  EndFlights(parked);
 }
 
 // Those go on whose write has reached the database, and those whose time is over.
@@ -282,13 +236,27 @@ void Origin::LookAtParked() {
   }
 }
 
-// False: it failed, and so have the flights.
-bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result) {
+void Origin::CountLoads(const Batch& batch) {
+  batch.front()->state->figures.Add(RuleFigures::kLoads, batch.size());
+  if (store_.key_classes() == nullptr) return;
+  // What a thread has counted goes with it, and loaders come and go.
+  std::lock_guard guard(listener_mutex_);
+  if (listener_thread_ == nullptr) return;
+  listener_thread_->GoOnline();
+  for (const Flight* flight : batch) {
+    store_.CountClass(*listener_thread_, flight->key, ClassFigures::kLoads);
+  }
+  listener_thread_->GoOffline();
+}
+
+absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch,
+                           LoadResult* result) {
   RuleState& state = *batch.front()->state;
   const Rule& rule = *state.rule;
   std::vector<KeyArguments> keys;
   for (const Flight* flight : batch) keys.push_back(flight->arguments);
   const int64_t began_ns = NowNanos();
+  if (batch.front()->deadline_ns <= began_ns) return absl::DeadlineExceededError(kTooLate);
   const int64_t left_ms = (batch.front()->deadline_ns - began_ns) / kNanosPerMilli;
   loader.call_until_ns = began_ns + kPatience * rule.timeout_ms * kNanosPerMilli;
   thread.GoOffline();
@@ -297,23 +265,17 @@ bool Origin::Query(Loader& loader, StoreThread& thread, const Batch& batch, Load
   thread.GoOnline();
   loader.call_until_ns = INT64_MAX;
   state.figures.Add(RuleFigures::kBatches);
-  state.figures.Add(RuleFigures::kLoads, batch.size());
   state.figures.RecordLoad(NowNanos() - began_ns);
-  NoteAnswer(status);
+  if (!loader.of.withdrawn) NoteAnswer(status);
   if (status.ok() && result->keys.size() != batch.size()) {
     status = absl::InternalError("the batch query gives keys that were not asked for");
   }
-  if (status.ok()) {
-    CheckAgain(state);
-    return true;
-  }
-  const std::string_view why(status.message().data(), status.message().size());
-  for (Flight* flight : batch) Fail(*flight, why);
-  return false;
+  if (status.ok()) CheckAgain(state);
+  return status;
 }
 
 void Origin::NoteAnswer(const absl::Status& status) {
-  const bool gone = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  const bool gone = IsGone(status);
   if (!gone && breaker_.Succeeded()) {
     Log(LogLevel::kNotice, "The origin answers again.");
   }
@@ -332,7 +294,8 @@ void Origin::NoteAnswer(const absl::Status& status) {
   }
 }
 
-void Origin::Land(Flight& flight, StoreThread& thread, LoadResult& result, size_t index) {
+void Origin::Land(const Loader& loader, Flight& flight, StoreThread& thread, LoadResult& result,
+                  size_t index) {
   const Rule& rule = *flight.state->rule;
   const UnixMillis now = store_.clock().WallMillis();
   uint64_t value_bytes_max = rule.value_bytes_max;
@@ -350,7 +313,8 @@ void Origin::Land(Flight& flight, StoreThread& thread, LoadResult& result, size_
                         .deadline = DeadlineOf(rule, now, deaf_, thread.random()),
                         .absent_until = rule.negative_ttl_ms == 0 ? 0 : now + rule.negative_ttl_ms,
                         .absent_max = negative_max,
-                        .value_bytes_max = value_bytes_max};
+                        .value_bytes_max = value_bytes_max,
+                        .withdrawn = &loader.of.withdrawn};
   std::string why;
   RuleFigures& figures = flight.state->figures;
   switch (Fill(store_, thread, order, result, index, &why)) {
@@ -364,7 +328,7 @@ void Origin::Land(Flight& flight, StoreThread& thread, LoadResult& result, size_
       flight.end = Flight::End::kAbsent;
       return figures.Add(RuleFigures::kAbsent);
     case FillOutcome::kDiscarded:
-      flight.end = Flight::End::kDiscarded;
+      flight.end = loader.of.withdrawn ? Flight::End::kWithdrawn : Flight::End::kDiscarded;
       return figures.Add(RuleFigures::kDiscarded);
     case FillOutcome::kFailed:
       return Fail(flight, why);
@@ -379,7 +343,9 @@ void Origin::Fail(Flight& flight, std::string_view why) {
 
 void Origin::EndFlights(const Batch& batch) {
   for (Flight* flight : batch) {
-    if (flight->end != Flight::End::kFailed || flight->load == 0) continue;
+    const bool undone =
+        flight->end == Flight::End::kFailed || flight->end == Flight::End::kWithdrawn;
+    if (!undone || flight->load == 0) continue;
     // A mark that nobody needs any more; and what has changed in the database must not stay.
     Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
     shard.lock.Lock();
@@ -406,40 +372,21 @@ void Origin::EndFlight(Flight& flight) {
       const bool tell = flight.state->rule->on_error == OnError::kError && !waiter.over;
       if (tell && result.error.empty()) result.error = "ORIGINERR " + flight.error;
     }
-    if (flight.end != Flight::End::kFilled && flight.end != Flight::End::kDiscarded) {
+    if (flight.end == Flight::End::kAbsent || flight.end == Flight::End::kFailed) {
       result.settled = true;
     }
     if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }
-  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded;
+  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded &&
+                     !flight.state->retired.load(std::memory_order_relaxed);
   const std::shared_ptr<RuleState> state = flight.state;
   const int db = flight.db;
   const std::string key = flight.key;
   flights_.erase({db, key});
   under_way_.store(flights_.size(), std::memory_order_relaxed);
   bool fresh = false;
-  if (again && !stopping_) {
+  if (again) {
     if (Flight* next = FindFlight(db, key, *state, &fresh)) next->changed = true;
-  }
-}
-
-void Origin::WatchdogMain() {
-  pthread_setname_np(pthread_self(), "alai-origin-dog");
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    stop_.wait_for(lock, std::chrono::milliseconds(kWatchdogMillis));
-    const int64_t now_ns = NowNanos();
-    const auto look_after = [now_ns](Loader& loader) {
-      int64_t until = loader.call_until_ns;
-      if (until > now_ns) return;
-      // Once for each call.
-      if (loader.call_until_ns.compare_exchange_strong(until, INT64_MAX)) {
-        loader.source->Interrupt();
-      }
-    };
-    for (const std::unique_ptr<Loader>& loader : loaders_) look_after(*loader);
-    if (writer_ != nullptr) look_after(*writer_);
-    LookAtParked();
   }
 }
 
@@ -462,7 +409,7 @@ void Origin::CheckRule(RuleState& rule_state) {
       Log(LogLevel::kWarning, "Rule %s of the origin: %s", state->rule->name.c_str(), why.c_str());
     }
   });
-  work_.notify_all();
+  WakeLoader();
 }
 
 // A rule that the database had something against has loaded a key: what it was may have been put right.

@@ -18,6 +18,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kWatchInterval{100};
+// How long a beat waits for others to commit their notifications, and how long it then lets others be heard.
+constexpr milliseconds kLockTimeout{20};
+constexpr milliseconds kLockPause{20};
+
+constexpr char kNotHeard[] = "the database's notifications do not arrive";
 
 int64_t NowNanos() { return SystemClock::Get()->MonotonicNanos(); }
 
@@ -148,7 +153,8 @@ absl::Status PostgresListener::RefusePooler() {
   });
   if (!status.ok() || process == promised) return status;
   return absl::FailedPreconditionError(
-      "a pooler stands before the database, through which changes are not heard");
+      "a pooler stands before the database, through which changes are not heard; see "
+      "origin-listen-url");
 }
 
 absl::Status PostgresListener::Attend(Session* session) {
@@ -164,32 +170,44 @@ absl::Status PostgresListener::Attend(Session* session) {
   return absl::OkStatus();
 }
 
+absl::Status PostgresListener::SendBeat(Session* session, milliseconds lock_timeout) {
+  const Asking asking(&asking_since_ns_);
+  ++session->beats_sent;
+  const int64_t before_ms = SystemClock::Get()->WallMillis();
+  return connection_->Run([&](pqxx::nontransaction& transaction) {
+    const pqxx::result row = transaction.exec(absl::StrCat(
+        "SET lock_timeout = ", lock_timeout.count(), "; SELECT pg_notify('", session->beat_channel,
+        "', ''), (extract(epoch FROM clock_timestamp()) * 1000)::bigint"));
+    const int64_t after_ms = SystemClock::Get()->WallMillis();
+    clock_ahead_ms_ = row[0][1].as<int64_t>() - (before_ms + after_ms) / 2;
+    return absl::OkStatus();
+  });
+}
+
 absl::Status PostgresListener::Beat(Session* session) {
   const int64_t began_ns = NowNanos();
-  {
-    const Asking asking(&asking_since_ns_);
-    ++session->beats_sent;
-    const int64_t before_ms = SystemClock::Get()->WallMillis();
-    absl::Status status = connection_->Run([&](pqxx::nontransaction& transaction) {
-      const pqxx::result row = transaction.exec(
-          absl::StrCat("SELECT pg_notify('", session->beat_channel,
-                       "', ''), (extract(epoch FROM clock_timestamp()) * 1000)::bigint"));
-      const int64_t after_ms = SystemClock::Get()->WallMillis();
-      clock_ahead_ms_ = row[0][1].as<int64_t>() - (before_ms + after_ms) / 2;
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-  }
+  absl::Status status;
+  do {
+    // What is not said within half of the time is said whatever it takes, rather than not at all.
+    const int64_t waited_ms = (NowNanos() - began_ns) / nanos::kPerMilli;
+    const bool patient = waited_ms > times_.answer_within.count() / 2;
+    if (!status.ok()) {
+      if (waited_ms >= times_.answer_within.count()) return absl::UnavailableError(kNotHeard);
+      if (absl::Status heard = Await(kLockPause); !heard.ok()) return heard;
+      if (stopping()) return absl::CancelledError("it ends");
+    }
+    status = SendBeat(session, patient ? milliseconds(0) : kLockTimeout);
+  } while (absl::IsDeadlineExceeded(status));
+  if (!status.ok()) return status;
   while (session->beats_heard != session->beats_sent) {
     const int64_t waited_ms = (NowNanos() - began_ns) / nanos::kPerMilli;
     if (stopping()) return absl::CancelledError("it ends");
-    if (waited_ms >= times_.answer_within.count()) {
-      return absl::UnavailableError("the database's notifications do not arrive");
-    }
+    if (waited_ms >= times_.answer_within.count()) return absl::UnavailableError(kNotHeard);
     const milliseconds left(times_.answer_within.count() - waited_ms);
-    if (absl::Status status = Await(left); !status.ok()) return status;
+    status = Await(left);
+    if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status PostgresListener::Await(milliseconds time) {

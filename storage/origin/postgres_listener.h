@@ -5,7 +5,10 @@
 //             database that does not answer. The destructor ends both.
 // Invariants  (1) Between OnListening() and OnDeaf() no notification is missed: OnListening() comes after
 //                 LISTEN was answered and a notification of its own has been heard.
-//             (2) A connection on which nothing arrives any more, a half-open one too, is given up after
+//             (2) What was committed is heard at once, a beat under way or not: those who commit notifications
+//                 hold a lock until their commit is on the disk, and a beat does not wait long for it, as the
+//                 database delivers nothing to a session that waits.
+//             (3) A connection on which nothing arrives any more, a half-open one too, is given up after
 //                 heartbeat + answer_within.
 // Why         A heartbeat is a notification to itself: it shows that the database answers and that notifications
 //             come through. A pooler answers but does not pass on what others notify, so a connection
@@ -58,6 +61,8 @@ class PostgresListener final : public Listener {
   absl::Status Attend(Session* session);
   // Sends a notification to itself and waits for it.
   absl::Status Beat(Session* session);
+  // kDeadlineExceeded: others who notify kept it waiting for so long; nothing was sent.
+  absl::Status SendBeat(Session* session, std::chrono::milliseconds lock_timeout);
   absl::Status Await(std::chrono::milliseconds time);
   void Hear(std::string_view payload);
   void BecomeDeaf(std::string_view why);

@@ -155,7 +155,7 @@ class Collector {
     for (const pqxx::row& row : rows_) {
       const std::optional<size_t> position = finder->Find(row);
       if (!position) {
-        return absl::InvalidArgumentError(
+        return absl::FailedPreconditionError(
             "the batch query gave a row of a key that was not asked for");
       }
       if (absl::Status status = Take(row, *position); !status.ok()) return status;

@@ -9,6 +9,8 @@
 //               others             the statement failed; the connection is good. Of a write:
 //               kInvalidArgument, kFailedPrecondition, kPermissionDenied
 //                                  the database will refuse it whenever it is asked (SQLSTATE 22, 23, 42)
+//             A load that fails with kInvalidArgument, or an SQLSTATE of class 21 or 54, does so by what some of its
+//             keys hold; others may do without them.
 #pragma once
 
 #include <absl/status/status.h>

@@ -36,7 +36,8 @@ bool Warming::Cancel() {
 }
 
 void Warming::Stop() {
-  Cancel();
+  // It may just be about to ask, so one word is not enough.
+  while (Cancel()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   if (thread_.joinable()) thread_.join();
   source_.reset();
 }

@@ -356,10 +356,14 @@ TEST_CASE("bind and replicaof", "[config]") {
 TEST_CASE("origin-rule", "[config]") {
   Config config;
   const std::string query = "SELECT to_jsonb(m) FROM memories m WHERE id = $1";
+  const Directive* directive = FindDirective("origin-rule");
   CHECK(Assign(config, "origin-rule", {"memory", "memory:{id:uuid}", "ttl", "60", "query", query})
             .empty());
-  CHECK(Assign(config, "origin-rule", {"n", "n:{id:int}", "query", query}).empty());
-  CHECK(Print(config, "origin-rule") == "memory n");
+  const std::vector<std::string> more = {"n", "n:{id:int}", "query", query};
+  CHECK(directive->Assign(more, &config, true).empty());
+  const std::string text = "memory \"memory:{id:uuid}\" ttl 60 query \"" + query +
+                           "\"\nn \"n:{id:int}\" query \"" + query + "\"";
+  CHECK(Print(config, "origin-rule") == text);
   const auto rules = config.origin_rule.get();
   REQUIRE(rules.size() == 2);
   CHECK(rules[0]->ttl_ms == 60'000);
@@ -368,13 +372,35 @@ TEST_CASE("origin-rule", "[config]") {
   CHECK(Assign(config, "origin-rule", {"x", "x:{id:int}", "foo", "1"}) ==
         "unknown origin-rule option 'foo'");
   // What speaks of other rules shows only where there are others.
-  const Directive* directive = FindDirective("origin-rule");
   const std::vector<std::string> twice = {"memory", "x:{id:int}", "query", query};
-  CHECK(directive->Assign(twice, nullptr).empty());
-  CHECK(directive->Assign(twice, &config) == "origin rule 'memory' is defined twice");
+  CHECK(directive->Assign(twice, nullptr, true).empty());
+  CHECK(directive->Assign(twice, &config, true) == "origin rule 'memory' is defined twice");
   const std::vector<std::string> same = {"x", "n:{x:int}", "query", query};
-  CHECK(directive->Assign(same, &config) == "origin rule 'x' is about the same keys as 'n'");
+  CHECK(directive->Assign(same, &config, true) == "origin rule 'x' is about the same keys as 'n'");
   CHECK(config.origin_rule.get().size() == 2);
+  Config other;
+  CHECK(directive->Assign(directive->SplitValue(text), &other).empty());
+  CHECK(Print(other, "origin-rule") == text);
+}
+
+TEST_CASE("Rules of the origin in one value", "[config]") {
+  const Directive* directive = FindDirective("origin-rule");
+  const auto error = [&](std::string_view value) {
+    return directive->Assign(directive->SplitValue(value), nullptr);
+  };
+  const auto words = [&](std::string_view value) { return directive->SplitValue(value); };
+  CHECK(words("").empty());
+  CHECK(words("\n \n").empty());
+  CHECK(words("a b\n\nc") == std::vector<std::string>{"a", "b", "\n", "c"});
+  CHECK(words("a \"b\nc\" 'd\n\\'e'\n\"\\\"\n\"") ==
+        std::vector<std::string>{"a", "b\nc", "d\n'e", "\n", "\"\n"});
+  CHECK(error("a a:{x:int} query 'SELECT $1'") == "");
+  CHECK(error("a a:{x:int} query 'SELECT $1") == "unbalanced quotes");
+  CHECK(error("a a:{x:int} query 'SELECT $1'\nb b:{x:int} query 'SELECT $1") ==
+        "rule 2: unbalanced quotes");
+  CHECK(error("a a:{x:int} query 'SELECT $1'\na b:{x:int} query 'SELECT $1'") ==
+        "rule 2: origin rule 'a' is defined twice");
+  CHECK(error("a a:{x:int} query") == "Bad directive or wrong number of arguments");
 }
 
 TEST_CASE("keyclass", "[config]") {

@@ -157,8 +157,11 @@ TEST_CASE("Lines that add up", "[config]") {
           "origin-rule a a:{x:int} query 'SELECT $1'\norigin-rule b b:{x:int} query 'SELECT $1'") ==
       "");
   CHECK(config.origin_rule.get().size() == 2);
-  CHECK(Load(config, "origin-rule a c:{x:int} query 'SELECT $1'")
+  const std::string a = "origin-rule a a:{x:int} query 'SELECT $1'\n";
+  CHECK(Load(config, a + "origin-rule a c:{x:int} query 'SELECT $1'")
             .find("origin rule 'a' is defined twice") != std::string::npos);
+  CHECK(Load(config, a + "origin-rule \"\"") == "");
+  CHECK(config.origin_rule.get().empty());
 }
 
 TEST_CASE("rename-command asks who knows the commands", "[config]") {

@@ -64,8 +64,7 @@ TEST_CASE_METHOD(Fixture, "CONFIG SET refuses what it may not change", "[config]
         failed("daemonize", "can't set immutable config"));
   CHECK(Set({{"nosuch", "1"}, {"daemonize", "yes"}}) ==
         "ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'");
-  for (const char* name :
-       {"user", "rename-command", "include", "loadmodule", "keyclass", "origin-rule"}) {
+  for (const char* name : {"user", "rename-command", "include", "loadmodule", "keyclass"}) {
     CHECK(Set({{name, "x"}}) == std::string("ERR Unknown option or number of arguments for CONFIG "
                                             "SET - '") +
                                     name + "'");
@@ -146,6 +145,28 @@ TEST_CASE_METHOD(Fixture, "CONFIG SET splits values at single blanks", "[config]
   CHECK(Get("cluster-announce-ip") == "a b");
 }
 
+TEST_CASE_METHOD(Fixture, "CONFIG SET of rules of the origin puts all in the place of all",
+                 "[config]") {
+  const std::string a = "a \"a:{x:int}\" query \"SELECT $1\"";
+  const std::string b = "b \"b:{x:int}\" ttl 60 query \"SELECT $1\"";
+  CHECK(Set({{"origin-rule", a + "\n" + b}, {"timeout", "5"}}) == "");
+  CHECK(Get("origin-rule") == a + "\n" + b);
+  CHECK(host.applied == std::vector<ApplyHook>{ApplyHook::kOriginRules});
+  CHECK(Set({{"origin-rule", b + "\nc c:{x:int} query 'SELECT 1'"}, {"timeout", "7"}}) ==
+        "ERR CONFIG SET failed (possibly related to argument 'origin-rule') - rule 2: "
+        "origin-rule option 'query': it does not use $1, which is capture 'x'");
+  CHECK(Get("origin-rule") == a + "\n" + b);
+  CHECK(config.timeout == 5);
+  // What fails afterwards takes them back.
+  host.refused = ApplyHook::kMaxclients;
+  CHECK(Set({{"origin-rule", ""}, {"maxclients", "5"}}).ends_with("the fake host refuses"));
+  CHECK(Get("origin-rule") == a + "\n" + b);
+  CHECK(Set({{"origin-rule", b}}) == "");
+  CHECK(Get("origin-rule") == b);
+  CHECK(Set({{"origin-rule", ""}}) == "");
+  CHECK(Get("origin-rule") == "");
+}
+
 TEST_CASE_METHOD(Fixture, "CONFIG GET", "[config]") {
   const auto get = [&](std::vector<std::string_view> patterns) {
     std::string names;
@@ -158,7 +179,7 @@ TEST_CASE_METHOD(Fixture, "CONFIG GET", "[config]") {
   CHECK(get({"nosuch", "zz*"}) == "");
   CHECK(get({"MAXMEMORY-s*", "maxmemory-samples"}) == "maxmemory-samples ");
   CHECK(get({"*slave-priority", "*replica-priority"}) == "slave-priority replica-priority ");
-  CHECK(get({"user", "include", "keyclass", "origin-rule", "rename-command", "loadmodule"}) == "");
+  CHECK(get({"user", "include", "keyclass", "rename-command", "loadmodule"}) == "");
   // Hidden settings answer to their name only.
   CHECK(get({"key-load-del*"}) == "");
   CHECK(get({"key-load-delay"}) == "key-load-delay ");

@@ -47,9 +47,104 @@ TEST_CASE("ORIGIN SET, GET, LIST and DEL", "[origin]") {
   CHECK(client.Ask(Request({"ORIGIN", "GET", "x"})) == kNil);
   CHECK(client.Ask(Request({"ORIGIN", "SET", "m", "m:{id:text}", "ttl", "x", "query", "SELECT 1"}))
             .starts_with("-ERR origin-rule option 'ttl'"));
-  CHECK(client.Ask(Request({"ORIGIN", "DEL", "m"})) == ":1\r\n");
+  server.Expect(client, Request({"ORIGIN", "DEL", "m"}), ":1\r\n");
   CHECK(client.Ask(Request({"ORIGIN", "DEL", "m"})) == ":0\r\n");
   CHECK(client.Ask(Request({"GET", "m:2"})) == kNil);
+}
+
+TEST_CASE("What a rule has loaded goes with it", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m", {"on-change", "none"}));
+  server.AddRule(Rule("n"));
+  server.AddRule({"other", "m:{id:text}", "db", "1", "query", "SELECT v FROM t WHERE id = $1"});
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "n:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+  server.Expect(client, Request({"SET", "m:2", "mine"}), kOk);
+  server.Expect(client, Request({"SELECT", "1"}), kOk);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  server.Expect(client, Request({"ORIGIN", "DEL", "m"}), ":1\r\n");
+  server.database.Put("1", "uno");
+  CHECK(client.Ask(Request({"GET", "m:1"})) == Bulk("one"));
+  server.Expect(client, Request({"SELECT", "0"}), kOk);
+  CHECK(client.Ask(Request({"MGET", "m:1", "m:2", "n:1"})) ==
+        "*3\r\n" + kNil + Bulk("mine") + Bulk("one"));
+}
+
+TEST_CASE("A rule that loads otherwise than before does so at once", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m", {"negative-ttl", "3600"}));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "m:2"}), "*2\r\n" + Bulk("one") + kNil);
+  server.database.Put("1", "uno");
+  server.database.Put("2", "due");
+  const auto set = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"ORIGIN", "SET", "m", "m:{id:text}"};
+    words.insert(words.end(), options.begin(), options.end());
+    server.Expect(client, EncodeRequest(words), kOk);
+  };
+  SECTION("How long values live does not matter to those that are there") {
+    set({"negative-ttl", "3600", "ttl", "60", "query", "SELECT v FROM t WHERE id = $1"});
+    CHECK(client.Ask(Request({"MGET", "m:1", "m:2"})) == "*2\r\n" + Bulk("one") + kNil);
+  }
+  SECTION("Another query") {
+    set({"query", "SELECT w FROM t WHERE id = $1"});
+    server.Expect(client, Request({"MGET", "m:1", "m:2"}), "*2\r\n" + Bulk("uno") + Bulk("due"));
+  }
+  SECTION("Another type") {
+    set({"type", "list", "query", "SELECT v FROM t WHERE id = $1"});
+    server.Expect(client, Request({"LRANGE", "m:1", "0", "-1"}), "*1\r\n" + Bulk("uno"));
+  }
+  SECTION("A longer prefix of another rule") {
+    server.database.Put("12", "twelve");
+    server.Expect(client, Request({"GET", "m:12"}), Bulk("twelve"));
+    server.Expect(client, Request({"ORIGIN", "SET", "n", "m:1{id:text}", "query", "SELECT $1"}),
+                  kOk);
+    server.Expect(client, Request({"GET", "m:12"}), Bulk("due"));
+  }
+}
+
+TEST_CASE("CONFIG SET origin-rule puts rules in the place of others", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.AddRule(Rule("n"));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"MGET", "m:1", "n:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+  server.database.Put("1", "uno");
+  const std::string rules =
+      "n \"n:{id:text}\" query \"SELECT v FROM t WHERE id = $1\"\n"
+      "o \"o:{id:text}\" query \"SELECT $1\"";
+  server.Expect(client, Request({"CONFIG", "SET", "origin-rule", rules, "timeout", "9"}), kOk);
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*2\r\n" + Bulk("n") + Bulk("o"));
+  CHECK(client.Ask(Request({"CONFIG", "GET", "origin-rule"})) ==
+        "*2\r\n" + Bulk("origin-rule") + Bulk(rules));
+  server.Expect(client, Request({"MGET", "m:1", "n:1", "o:1"}),
+                "*3\r\n" + kNil + Bulk("one") + Bulk("uno"));
+  CHECK(client.Ask(Request({"CONFIG", "SET", "timeout", "7", "origin-rule", rules + "\nx"}))
+            .starts_with("-ERR CONFIG SET failed (possibly related to argument 'origin-rule') - "
+                         "rule 3: "));
+  CHECK(client.Ask(Request({"CONFIG", "GET", "timeout"})) ==
+        "*2\r\n" + Bulk("timeout") + Bulk("9"));
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*2\r\n" + Bulk("n") + Bulk("o"));
+}
+
+TEST_CASE("A load by a rule of the past does not put its value in place", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Rule("m"));
+  server.database.Put("1", "old");
+  server.database.Hold();
+  const auto client = server.Connect();
+  const auto other = server.Connect();
+  server.SendAndQuery(client, Request({"GET", "m:1"}));
+  server.database.Put("1", "new");
+  server.Expect(
+      other,
+      Request({"ORIGIN", "SET", "m", "m:{id:text}", "query", "SELECT w FROM t WHERE id = $1"}),
+      kOk);
+  server.database.Release();
+  CHECK(server.Await(client, 9) == Bulk("new"));
 }
 
 TEST_CASE("A rule that the database refuses is not set", "[origin]") {

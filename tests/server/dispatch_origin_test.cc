@@ -97,26 +97,6 @@ TEST_CASE("GETEX loads a key", "[origin]") {
   server.Expect(client, Request({"TTL", "m:1"}), ":10\r\n");
 }
 
-// Of the two loaders one gathers for a second; a busy machine may need several attempts.
-TEST_CASE("A rule that gathers a batch does not keep the others from loading", "[origin]") {
-  bool before = false;
-  for (int attempt = 0; attempt < 5 && !before; ++attempt) {
-    OriginFixture server;
-    server.AddRule({"slow", "s:{id:int}", "batch-window-us", "1000000", "timeout-ms", "60000",
-                    "query", "SELECT v FROM s WHERE id = $1"});
-    server.AddRule(MemoryRule());
-    for (const char* id : {"1", "2", "3", "4"}) server.database.Put(id, "value");
-    const auto patient = server.Connect();
-    const auto client = server.Connect();
-    patient.Send(Request({"GET", "s:1"}));
-    for (const char* key : {"m:2", "m:3", "m:4"}) {
-      server.Expect(client, Request({"GET", key}), Bulk("value"));
-    }
-    before = patient.Receive().empty();
-  }
-  CHECK(before);
-}
-
 TEST_CASE("A pipeline keeps its order while one of its commands waits", "[origin]") {
   OriginFixture server;
   server.AddRule(MemoryRule());
@@ -381,6 +361,23 @@ TEST_CASE("A change in the database removes the key, or has it loaded again", "[
   CHECK(server.database.queries() == queries);
 }
 
+TEST_CASE("What has changed and cannot be loaded again does not stay", "[origin]") {
+  OriginFixture server;
+  server.config.origin_queue_max.set(1);
+  server.AddRule(MemoryRule({"on-change", "reload"}));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  const auto other = server.Connect();
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  server.database.Hold();
+  server.SendAndQuery(other, Request({"GET", "m:2"}));
+  server.database.sink()->OnChange("memory", {"1"}, 5);
+  CHECK(client.Ask(Request({"EXISTS", "other", "m:1"}))
+            .starts_with("-ORIGINBUSY too many keys are being loaded"));
+  server.database.Release();
+  CHECK(server.Await(other, kNil.size()) == kNil);
+}
+
 TEST_CASE("When changes may have been missed, nothing that was loaded is believed", "[origin]") {
   OriginFixture server;
   server.AddRule(MemoryRule({"ttl", "3600", "negative-ttl", "3600"}));
@@ -394,10 +391,12 @@ TEST_CASE("When changes may have been missed, nothing that was loaded is believe
   server.database.Put("1", "uno");
   server.database.Put("2", "due");
   server.database.sink()->OnDeaf("connection lost");
+  server.AwaitDoubts();
   server.Expect(client, Request({"MGET", "m:1", "m:2", "m:3", "f:1"}),
                 "*4\r\n" + Bulk("uno") + Bulk("due") + Bulk("mine") + Bulk("one"));
   server.Expect(client, Request({"TTL", "m:1"}), ":1\r\n");
   server.database.sink()->OnListening();
+  server.AwaitDoubts();
   CHECK(client.Ask(Request({"EXISTS", "m:3"})) == ":1\r\n");
   server.Expect(client, Request({"GET", "m:1"}), Bulk("uno"));
   server.Expect(client, Request({"TTL", "m:1"}), ":3600\r\n");
@@ -416,17 +415,20 @@ TEST_CASE("What may have changed is served for its stale-ttl when the database f
   server.database.Put("1", "uno");
   server.database.SetStatus(absl::InternalError("no"));
   server.database.sink()->OnDeaf("connection lost");
+  server.AwaitDoubts();
   server.Expect(client, Request({"MGET", "m:1", "b:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
   CHECK(server.figures("memory").Get(origin::RuleFigures::kStaleServed) == 1);
   server.Expect(client, Request({"TTL", "m:1"}), ":60\r\n");
   server.Expect(client, Request({"TTL", "b:1"}), ":40\r\n");
   server.clock.AdvanceMillis(30'000);
   server.database.sink()->OnListening();
+  server.AwaitDoubts();
   server.Expect(client, Request({"TTL", "m:1"}), ":30\r\n");
   server.database.SetStatus(absl::OkStatus());
   server.Expect(client, Request({"GET", "m:1"}), Bulk("uno"));
   server.Expect(client, Request({"TTL", "m:1"}), ":3660\r\n");
   server.database.sink()->OnAllChanged("memory");
+  server.AwaitDoubts();
   CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
 }
 

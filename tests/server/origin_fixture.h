@@ -69,6 +69,10 @@ class OriginFixture {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   }
+  // Until keys have been looked through for what is not believed any more.
+  void AwaitDoubts() {
+    RunUntil([&] { return !origin().doubting(); });
+  }
   // Sends requests and waits until the database, which is held, has been asked.
   void SendAndQuery(const Server::Local::Connection& client, const std::string& requests) {
     client.Send(requests);

@@ -253,6 +253,20 @@ class Rewrite(ProcessCase):
             self.assertIn(written, Path(path).read_text())
             process.terminate()
             process.wait(20)
+        # And so are those of CONFIG SET, in the place of them.
+        process = self.spawn(path)
+        connection = self.await_port(port)
+        rules = f'other "other:{{id:int}}" ttl 5 query {tags}\nlast "last:{{id:int}}" query {tags}'
+        self.assertEqual(
+            connection.call("CONFIG", "SET", "origin-rule", rules), wire.Status(b"OK")
+        )
+        self.assertEqual(connection.call("CONFIG", "REWRITE"), wire.Status(b"OK"))
+        process.terminate()
+        process.wait(20)
+        self.spawn(path)
+        connection = self.await_port(port)
+        self.assertEqual(connection.call("CONFIG", "GET", "origin-rule")[1], rules.encode())
+        self.assertNotIn("memory", Path(path).read_text())
 
     @own
     def test_a_rule_that_writes_behind_is_kept(self):

@@ -233,6 +233,27 @@ class Hindrances(OriginCase):
         self.assertLessEqual(self.queries() - before, 1)
         self.assertEqual(client.call("GET", "r:7"), b"x" * 7)
 
+    def test_a_key_that_the_query_cannot_take_fails_alone(self):
+        words = rule(
+            "n",
+            "n:{t:text}",
+            "SELECT repeat('x', $1::integer)",
+            on_error="error",
+            batch_window_us=200_000,
+        )
+        server = self.start_origin(words, options=["--origin-breaker-failures", "1"])
+        names = [b"%d" % number for number in range(1, 41)] + [b"three", b"-", b"99999999999"]
+        clients = [self.connect(server) for _ in names]
+        for name, client in zip(names, clients):
+            client.send(wire.encode([b"GET", b"n:" + name]))
+        for number, client in enumerate(clients):
+            reply = client.read()
+            if number < 40:
+                self.assertEqual(reply, b"x" * (number + 1))
+            else:
+                self.assertTrue(reply.text.startswith(b"ORIGINERR"), msg=reply)
+        self.await_info(clients[0], "origin_breaker_opened", 0)
+
     def test_keys_that_are_no_text_harm_nobody(self):
         words = rule("t", "t:{t:text}", "SELECT $1 || '!'")
         client = self.connect(self.start_origin(words))
@@ -291,3 +312,33 @@ class Pooler(OriginCase):
             reader.join()
         self.assertEqual(problems, [])
         self.assertTrue(wait_until(server.alive))
+        client = self.connect(server)
+        self.await_info(client, "origin_listening", 0)
+        self.assertTrue(wait_until(lambda: "see origin-listen-url" in server.log()))
+        # The way around the pooler.
+        self.assertEqual(
+            client.call("CONFIG", "SET", "origin-listen-url", self.database.url), OK
+        )
+        self.await_info(client, "origin_listening", 1)
+        self.assertEqual(client.call("ORIGIN", "INSTALL", "memory"), OK)
+        for turn in range(5):
+            self.sql(f"UPDATE memories SET body = 'turn {turn}'")
+            for number in (1, 500, 1000):
+                self.await_value(client, memory_key(number), b"turn %d" % turn)
+
+    def test_pgbouncer_with_a_way_around_it_from_the_start(self):
+        import pgbouncer
+
+        if pgbouncer.program() is None:
+            self.skipTest("no pgbouncer is installed")
+        pooler = pgbouncer.Pgbouncer(self.database)
+        self.addCleanup(pooler.close)
+        server = self.start_origin(
+            url=pooler.url, options=["--origin-listen-url", self.database.url]
+        )
+        client = self.connect(server)
+        self.assertEqual(client.call("ORIGIN", "INSTALL", "memory"), OK)
+        self.assertEqual(client.call("GET", memory_key(1)), b"memory 1")
+        self.assertTrue(3500 < client.call("TTL", memory_key(1)) <= 3600)
+        self.sql("UPDATE memories SET body = 'changed' WHERE body = 'memory 1'")
+        self.await_value(client, memory_key(1), b"changed")

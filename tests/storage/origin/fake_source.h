@@ -39,6 +39,11 @@ class FakeDatabase {
     std::lock_guard guard(mutex_);
     status_ = std::move(status);
   }
+  // From now on a load ends with this if it is of this key, among others.
+  void SetFault(const std::string& name, absl::Status status) {
+    std::lock_guard guard(mutex_);
+    faults_[name] = std::move(status);
+  }
   // Loads read their rows and then wait, until Release().
   void Hold() {
     std::lock_guard guard(mutex_);
@@ -97,7 +102,11 @@ class FakeDatabase {
     released_.wait(lock, [&] { return !held_ || interrupts_ != interrupts; });
     --waiting_;
     if (interrupts_ != interrupts) return absl::UnavailableError("interrupted");
-    const absl::Status status = status_;
+    absl::Status status = status_;
+    for (const KeyArguments& key : keys) {
+      const auto fault = faults_.find(Join(key));
+      if (status.ok() && fault != faults_.end()) status = fault->second;
+    }
     lock.unlock();
     if (pause_us_ != 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
     return status;
@@ -130,8 +139,14 @@ class FakeDatabase {
   }
   void Interrupt() {
     std::lock_guard guard(mutex_);
+    if (stubborn_) return;
     ++interrupts_;
     released_.notify_all();
+  }
+  // From now on Interrupt() does nothing.
+  void BeStubborn() {
+    std::lock_guard guard(mutex_);
+    stubborn_ = true;
   }
   // The names of rows, as ListKeys() gives them.
   std::vector<KeyArguments> Names() {
@@ -140,7 +155,10 @@ class FakeDatabase {
     for (const auto& [name, rows] : rows_) names.push_back({name});
     return names;
   }
+  // How many there are.
+  int sources() const { return sources_; }
   std::atomic<ChangeSink*> sink_{nullptr};
+  std::atomic<int> sources_{0};
 
   static std::string Join(const KeyArguments& key) {
     std::string name;
@@ -152,12 +170,14 @@ class FakeDatabase {
   std::mutex mutex_;
   std::condition_variable released_;
   std::map<std::string, Rows> rows_;
+  std::map<std::string, absl::Status> faults_;
   std::vector<std::string> columns_;
   std::vector<std::string> writes_;
   absl::Status status_;
   std::map<std::string, absl::Status> refusals_;
   bool held_ = false;
   bool writes_held_ = false;
+  bool stubborn_ = false;
   std::atomic<int64_t> pause_us_{0};
   std::atomic<int> queries_{0};
   std::atomic<int> keys_{0};
@@ -169,7 +189,8 @@ class FakeDatabase {
 
 class FakeSource final : public Source {
  public:
-  explicit FakeSource(FakeDatabase& database) : database_(database) {}
+  explicit FakeSource(FakeDatabase& database) : database_(database) { ++database_.sources_; }
+  ~FakeSource() override { --database_.sources_; }
 
   absl::Status Check(const Rule&, std::chrono::milliseconds) override { return database_.status(); }
   absl::Status Load(const Rule&, std::span<const KeyArguments> keys, std::chrono::milliseconds,

@@ -4,7 +4,9 @@
 #include <signal.h>
 
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "engine/base/clock.h"
 #include "storage/origin/postgres_listener.h"
@@ -103,6 +105,65 @@ TEST_CASE("A database that does not answer any more is noticed", "[listener]") {
   CHECK(noticed);
 }
 
+std::string SuperuserSql(const std::string& statements) {
+  std::string url = Variable("ALAI_POSTGRES_URL");
+  pqxx::connection connection(url.replace(url.find("app@"), 4, "postgres@"));
+  pqxx::nontransaction transaction(connection);
+  const pqxx::result rows = transaction.exec(statements);
+  return rows.empty() || rows.columns() == 0 ? "" : rows[0][0].as<std::string>("");
+}
+
+// While it lives, commits that ask for it wait for a standby that never comes.
+class EndlessCommits {
+ public:
+  EndlessCommits() { Set("SET synchronous_standby_names = 'nobody'"); }
+  EndlessCommits(const EndlessCommits&) = delete;
+  EndlessCommits& operator=(const EndlessCommits&) = delete;
+  ~EndlessCommits() { Set("RESET synchronous_standby_names"); }
+
+ private:
+  static void Set(const std::string& what) {
+    SuperuserSql("ALTER SYSTEM " + what);
+    SuperuserSql("SELECT pg_reload_conf()");
+  }
+};
+
+// How many sessions wait for this.
+std::string Waiting(const std::string& condition) {
+  return SuperuserSql("SELECT count(*) FROM pg_stat_activity WHERE " + condition);
+}
+
+TEST_CASE_METHOD(EmptySchema, "What was committed is heard while another commit takes long",
+                 "[listener]") {
+  Sql("CREATE TABLE log (id integer)");
+  Notebook notes;
+  PostgresListener::Times times = kTimes;
+  times.heartbeat = milliseconds(10);
+  times.answer_within = milliseconds(120'000);
+  PostgresListener listener(Local(), notes, times);
+  REQUIRE(notes.Holds({"listening"}));
+  const auto commit = [](const std::string& number) {
+    Sql("SET synchronous_commit = on; INSERT INTO log VALUES (1); " + Notify("memory 1:" + number));
+  };
+  std::optional<EndlessCommits> endless(std::in_place);
+  std::thread first(commit, "1");
+  CHECK(WaitFor([] { return Waiting("wait_event = 'SyncRep'") == "1"; }));
+  // Behind the first one's lock another commit waits, and behind that the listener's beat.
+  std::thread second(commit, "2");
+  CHECK(
+      WaitFor([] { return Waiting("wait_event_type = 'Lock' AND query LIKE '%memory%'") == "1"; }));
+  CHECK(
+      WaitFor([] { return Waiting("wait_event_type = 'Lock' AND query LIKE '%_beat_%'") == "1"; }));
+  SuperuserSql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  first.join();
+  CHECK(WaitFor([] { return Waiting("wait_event = 'SyncRep'") == "1"; }));
+  CHECK(notes.Holds({"listening", "changed memory [1] at an unknown time"}));
+  endless.reset();
+  second.join();
+  CHECK(notes.Holds({"listening", "changed memory [1] at an unknown time",
+                     "changed memory [2] at an unknown time"}));
+}
+
 TEST_CASE("Being deaf from the start is told once, and whoever tries again ends quickly",
           "[listener]") {
   Notebook notes;
@@ -138,7 +199,9 @@ TEST_CASE("Through a pooler nothing is heard, and that is said", "[.pooler]") {
   const PostgresListener listener(Local(), notes, kTimes);
   REQUIRE(notes.Holds({"deaf"}));
   REQUIRE(WaitFor([&] { return !notes.why().empty(); }));
-  CHECK(notes.why() == "a pooler stands before the database, through which changes are not heard");
+  CHECK(notes.why() ==
+        "a pooler stands before the database, through which changes are not heard; see "
+        "origin-listen-url");
 }
 
 }  // namespace

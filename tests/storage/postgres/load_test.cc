@@ -65,8 +65,10 @@ TEST_CASE_METHOD(EmptySchema, "A batch query that was given names the key of eac
   rule.batch_query = "SELECT * FROM p WHERE a = ANY($1) AND b <> ALL($2)";
   LoadResult wrong;
   const std::vector<KeyArguments> keys = {{"2", "x"}};
-  CHECK(source.Load(rule, keys, kTimeout, &wrong).message() ==
-        "the batch query gave a row of a key that was not asked for");
+  // No single key's fault, so the batch is not to be split.
+  CHECK(
+      source.Load(rule, keys, kTimeout, &wrong) ==
+      absl::FailedPreconditionError("the batch query gave a row of a key that was not asked for"));
 }
 
 TEST_CASE_METHOD(EmptySchema, "Columns have names, cells may be NULL, bytes are decoded") {
@@ -164,6 +166,12 @@ TEST_CASE_METHOD(EmptySchema, "A statement that fails leaves a good connection")
   RequireGood(&source);
   const Rule by_zero = MakeRule("m:{id:int}", Type::kString, "SELECT (1 / ($1 - 1))::text");
   CHECK(StatusOfLoad(&source, by_zero).code() == absl::StatusCode::kInvalidArgument);
+  RequireGood(&source);
+  const Rule many =
+      MakeRule("m:{id:int}", Type::kString, "SELECT (SELECT generate_series(0, $1))::text");
+  const auto state =
+      StatusOfLoad(&source, many).GetPayload(absl::string_view(kSqlState.data(), kSqlState.size()));
+  CHECK((state.has_value() && *state == "21000"));
   RequireGood(&source);
   CHECK(Sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'alai'") == process);
 }
