@@ -3,8 +3,10 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <csignal>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "engine/base/random.h"
@@ -393,6 +395,65 @@ TEST_CASE("After random work, failures and crashes the database has the last wri
   }
   for (; behind->writes() > 0; behind.clock.AdvanceMillis(50)) write(behind.Take());
   CHECK(rows == expected);
+}
+
+TEST_CASE("Many who write and one who writes behind them go on side by side") {
+  WITH_TEST_SEED(seed);
+  Behind behind;
+  constexpr size_t kKeys = 4;
+  constexpr int kWriters = 3;
+  constexpr int kWrites = 400;
+  struct Key {
+    std::mutex mutex;  // as that of the key's shard
+    int last = 0;
+  };
+  Key keys[kKeys];
+  std::atomic<int> running{kWriters};
+  std::atomic<int> surprises{0};
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, random = Random(seed + static_cast<uint64_t>(writer))]() mutable {
+      for (int i = 0; i < kWrites; ++i) {
+        Key& key = keys[random.Below(kKeys)];
+        const std::string name = "s:" + std::to_string(&key - keys);
+        std::unique_lock lock(key.mutex);
+        const std::string value = std::to_string(++key.last);
+        const WriteBehind::Writes writes = {Behind::Make(name + "=" + value)};
+        std::string why;
+        std::optional<std::string> known;
+        if (!behind->Reserve(writes, &why)) ++surprises;
+        behind->Add(writes);
+        const Known look = behind.Look(name, &known);
+        lock.unlock();
+        // It may have been written by then, and nothing older is left.
+        if (look != Known::kNothing && known != value) ++surprises;
+        if (!behind->Keep().ok()) ++surprises;
+      }
+      --running;
+    });
+  }
+  Random random(seed);
+  std::map<std::string, int> rows;
+  while (running > 0 || behind->writes() > 0) {
+    const WriteBehind::Batch batch = behind.Take(1 + random.Below(8));
+    if (random.Below(3) == 0) {
+      behind->Retry(batch);
+      continue;
+    }
+    for (const auto& item : batch) {
+      int& row = rows[item.writes[0]->key];
+      const int value = std::stoi(*item.request().value);
+      if (value <= row) ++surprises;
+      row = value;
+    }
+    behind->Written(batch);
+    behind->Mark();
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(surprises == 0);
+  for (size_t i = 0; i < kKeys; ++i) CHECK(rows["s:" + std::to_string(i)] == keys[i].last);
+  behind.Reopen();
+  CHECK(behind->writes() == 0);
 }
 
 }  // namespace alai::origin
