@@ -455,6 +455,7 @@ TEST_CASE("A value that was given another deadline is believed no longer than ot
 
   for (const char* name : {"1", "2"}) server.database.Put(name, "uno");
   server.database.sink()->OnDeaf("connection lost");
+  server.AwaitDoubts();
   server.database.SetStatus(absl::InternalError("no"));
   server.Expect(client, Request({"GET", "b:1"}), Bulk("one"));
   CHECK(server.figures("brief").Get(origin::RuleFigures::kStaleServed) == 1);
