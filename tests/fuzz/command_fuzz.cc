@@ -55,22 +55,14 @@ constexpr std::string_view kNumbers[] = {"0",
                                          "18446744073709551615"};
 
 // What DEBUG may be asked for: nothing that crashes, sleeps, restarts or fills the memory by request.
-constexpr std::string_view kDebugAllowed[] = {"change-repl-id",
-                                              "digest",
-                                              "digest-value",
-                                              "error",
-                                              "help",
-                                              "htstats",
-                                              "htstats-key",
-                                              "jmap",
-                                              "object",
-                                              "protocol",
-                                              "quicklist",
-                                              "replybuffer",
-                                              "sdslen",
-                                              "set-active-expire",
-                                              "structsize",
-                                              "set-skip-checksum-validation"};
+constexpr std::string_view kDebugAllowed[] = {"change-repl-id", "digest",
+                                              "digest-value",   "error",
+                                              "help",           "htstats",
+                                              "htstats-key",    "jmap",
+                                              "object",         "protocol",
+                                              "quicklist",      "replybuffer",
+                                              "sdslen",         "set-active-expire",
+                                              "structsize",     "set-skip-checksum-validation"};
 
 // Settings that reach outside of the server, or lift the limit that keeps values small.
 constexpr std::string_view kSettingsRefused[] = {"dir", "proto-max-bulk-len", "logfile", "pidfile"};
