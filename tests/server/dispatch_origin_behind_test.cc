@@ -267,6 +267,30 @@ TEST_CASE("What fails and may not the next time holds up its own key alone", "[o
   CHECK(server.figures("h").Get(RuleFigures::kWritesDropped) == 0);
 }
 
+TEST_CASE("A statement that takes too long says nothing of the database", "[origin]") {
+  BehindFixture server;
+  server.config.origin_breaker_failures.set(1);
+  server.AddRule(Behind("slow"));
+  server.database.Refuse("1", absl::DeadlineExceededError("canceling statement"));
+  server.database.HoldWrites();
+  const auto client = server.Connect();
+  CHECK(client.Ask(Request({"SET", "slow:1", "x"})) == kOk);
+  Words expected;
+  for (int i = 2; i <= 9; ++i) {
+    const std::string number = std::to_string(i);
+    CHECK(client.Ask(Request({"SET", "m:" + number, "x"})) == kOk);
+    expected.push_back(number + "=x");
+  }
+  server.database.ReleaseWrites();
+  // Without time passing: nobody has to wait for a breaker.
+  server.RunUntil([&] { return server.origin().behind().writes() == 1; });
+  CHECK(server.database.writes() == expected);
+  CHECK_FALSE(server.origin().breaker().open());
+  server.database.Refuse("1", absl::OkStatus());
+  server.clock.AdvanceMillis(100);
+  server.RunUntil([&] { return server.origin().behind().writes() == 0; });
+}
+
 TEST_CASE("What fails again and again for no reason that is known is dropped in the end",
           "[origin]") {
   BehindFixture server;
