@@ -124,7 +124,7 @@ absl::Status WriteBehind::Keep() {
     fresh.assign(unwritten_.begin(), unwritten_.end());
   }
   if (fresh.empty()) return absl::OkStatus();
-  const absl::Status status = Append(fresh);
+  absl::Status status = Append(fresh);
   if (!status.ok()) {
     SetTrouble(TextOf(status));
     return status;
