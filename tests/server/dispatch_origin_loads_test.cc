@@ -10,13 +10,6 @@ namespace {
 
 const std::string kNil = "$-1\r\n";
 
-std::vector<std::string> MemoryRule(std::vector<std::string> options = {}) {
-  std::vector<std::string> words = {"memory", "m:{id:int}"};
-  words.insert(words.end(), options.begin(), options.end());
-  words.insert(words.end(), {"query", "SELECT v FROM m WHERE id = $1"});
-  return words;
-}
-
 }  // namespace
 
 // A batch is gathered for a second; a busy machine may need several attempts.

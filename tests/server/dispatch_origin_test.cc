@@ -12,13 +12,6 @@ using Rows = origin::FakeDatabase::Rows;
 
 const std::string kNil = "$-1\r\n";
 
-std::vector<std::string> MemoryRule(std::vector<std::string> options = {}) {
-  std::vector<std::string> words = {"memory", "m:{id:int}"};
-  words.insert(words.end(), options.begin(), options.end());
-  words.insert(words.end(), {"query", "SELECT v FROM m WHERE id = $1"});
-  return words;
-}
-
 }  // namespace
 
 TEST_CASE("A key that is missed is loaded, and from then on served from memory", "[origin]") {

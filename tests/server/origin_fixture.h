@@ -19,6 +19,14 @@
 
 namespace alai {
 
+// A rule for strings, with these options.
+inline std::vector<std::string> MemoryRule(std::vector<std::string> options = {}) {
+  std::vector<std::string> words = {"memory", "m:{id:int}"};
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"query", "SELECT v FROM m WHERE id = $1"});
+  return words;
+}
+
 class OriginFixture {
  public:
   explicit OriginFixture(int workers = 1) {
