@@ -150,7 +150,9 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   writer.call_until_ns = INT64_MAX;
   // That a statement takes too long, as one does whose row is locked, says nothing of the others: were the
   // breaker to open, the same statement would be each time the one that it lets through.
-  if (!writer.of.withdrawn && !absl::IsDeadlineExceeded(status)) NoteAnswer(status);
+  if (!writer.of.withdrawn) {
+    absl::IsDeadlineExceeded(status) ? NoteError(status) : NoteAnswer(status);
+  }
   behind_failing_ = IsGone(status);
   status.ok() ? NoteWritten(batch) : NoteFailed(batch, status);
   behind_.Mark();

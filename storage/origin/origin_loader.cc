@@ -280,11 +280,11 @@ void Origin::NoteAnswer(const absl::Status& status) {
     Log(LogLevel::kNotice, "The origin answers again.");
   }
   if (status.ok()) return;
+  NoteError(status);
   int failures_max = 0;
   int64_t open_ns = 0;
   {
     std::lock_guard guard(mutex_);
-    last_error_ = std::string(status.message().data(), status.message().size());
     failures_max = options_.breaker_failures;
     open_ns = options_.breaker_open_ms * kNanosPerMilli;
   }
@@ -292,6 +292,11 @@ void Origin::NoteAnswer(const absl::Status& status) {
     Log(LogLevel::kWarning, "The origin does not answer, and is left alone for a while: %.*s",
         static_cast<int>(status.message().size()), status.message().data());
   }
+}
+
+void Origin::NoteError(const absl::Status& status) {
+  std::lock_guard guard(mutex_);
+  last_error_ = std::string(status.message().data(), status.message().size());
 }
 
 void Origin::Land(const Loader& loader, Flight& flight, StoreThread& thread, LoadResult& result,

@@ -286,9 +286,13 @@ TEST_CASE("A statement that takes too long says nothing of the database", "[orig
   server.RunUntil([&] { return server.origin().behind().writes() == 1; });
   CHECK(server.database.writes() == expected);
   CHECK_FALSE(server.origin().breaker().open());
+  CHECK(Contains(client.Ask(Request({"INFO", "origin"})),
+                 "\r\norigin_last_error:canceling statement\r\n"));
   server.database.Refuse("1", absl::OkStatus());
   server.clock.AdvanceMillis(100);
   server.RunUntil([&] { return server.origin().behind().writes() == 0; });
+  expected.push_back("1=x");
+  CHECK(server.database.writes() == expected);
 }
 
 TEST_CASE("What fails again and again for no reason that is known is dropped in the end",
