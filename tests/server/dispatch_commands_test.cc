@@ -100,6 +100,22 @@ TEST_CASE("Protected commands run as enable-debug-command says") {
   }
 }
 
+TEST_CASE("DEBUG OBJECT tells in whole seconds how long a key has not been used") {
+  LocalFixture fixture;
+  fixture.config.enable_debug_command.set(ProtectedAction::kYes);
+  const auto client = fixture.Connect();
+  CHECK(client.Ask(Request({"SET", "k", "v"})) == "+OK\r\n");
+  const auto idle = [&] {
+    const std::string line = client.Ask(Request({"DEBUG", "OBJECT", "k"}));
+    return line.substr(line.find(" lru_seconds_idle:"));
+  };
+  CHECK(idle() == " lru_seconds_idle:0\r\n");
+  fixture.Advance(7000);
+  CHECK(idle() == " lru_seconds_idle:7\r\n");
+  CHECK(client.Ask(Request({"GET", "k"})) == Bulk("v"));
+  CHECK(idle() == " lru_seconds_idle:0\r\n");
+}
+
 TEST_CASE("A password set later keeps strangers out, not those who are in") {
   LocalFixture fixture;
   const auto early = fixture.Connect();
