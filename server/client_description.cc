@@ -10,7 +10,7 @@
 namespace alai {
 namespace {
 
-class Line {
+class InfoLine {
  public:
   void Add(std::string_view name, std::string_view value) {
     if (!text_.empty()) text_ += ' ';
@@ -61,7 +61,7 @@ std::string DescribeClient(const Client& client, UnixMillis now) {
   const uint64_t own = std::min<uint64_t>(unsent, kUnlimitedOutputBytes);
   const uint64_t own_memory = std::min<uint64_t>(unsent_memory, kUnlimitedOutputBytes);
   const uint64_t listed = unsent - own;
-  Line line;
+  InfoLine line;
   line.Add("id", client.id());
   line.Add("addr", client.address);
   line.Add("laddr", client.local_address);

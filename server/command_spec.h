@@ -177,6 +177,10 @@ enum class KeyReach : uint8_t {
   kAnyKey,     // any of its database
 };
 
+// The tips of commands that a cluster's client sends to every node.
+inline constexpr std::string_view kEveryNode =
+    "request_policy:all_nodes response_policy:all_succeeded";
+
 struct CommandSpec {
   std::string_view name;         // lower case; of a subcommand its own part only
   void (*run)(Call&) = nullptr;  // nullptr for a container whose subcommands do the work

@@ -68,7 +68,7 @@ size_t IndexOf(LogLevel level) {
   return std::min(static_cast<size_t>(level), std::size(kLevelMarks) - 1);
 }
 
-void WriteAll(int fd, std::string_view bytes) {
+void AppendAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
@@ -137,7 +137,7 @@ void LogFile::Write(LogLevel level, std::string_view line) {
   const std::lock_guard lock(mutex_);
   const bool reopen = reopen_.exchange(false, std::memory_order_relaxed);
   if (!path_.empty() && (reopen || MovedAway())) OpenPath();
-  WriteAll(fd_, text);
+  AppendAll(fd_, text);
   if (syslog_) WriteSystemLog(level, line);
 }
 

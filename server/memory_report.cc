@@ -73,10 +73,6 @@ uint64_t ReadLimit(const char* path, uint64_t fallback) {
   return ParseUint64(text, &limit) ? limit : fallback;
 }
 
-double Ratio(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
 // mallctl's values have no type tag, only a size, so a number is tried as each integer in turn.
 template <class T>
 bool ExchangeNumber(const char* name, const int64_t* fresh, int64_t* value) {

@@ -1,20 +1,18 @@
 #include "server/origin_report.h"
 
+#include "engine/base/clock.h"
+#include "server/memory_report.h"
+
 namespace alai {
 namespace {
 
 using origin::RuleFigures;
-
-double Ratio(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
 
 }  // namespace
 
 std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
                                         const origin::RuleState& state) {
   constexpr uint64_t kNanosPerMicro = 1000;
-  constexpr uint64_t kNanosPerMilli = 1'000'000;
   const RuleFigures& figures = state.figures;
   std::vector<OriginFigure> list;
   const auto number = [&list](std::string_view name, uint64_t value) {

@@ -6,9 +6,9 @@ namespace alai {
 namespace {
 
 constexpr size_t kHeaderBytes = 10;
-constexpr size_t kBytesMin = kHeaderBytes + 1;
-constexpr uint8_t kEnd = 0xff;
-constexpr uint64_t kCountUnknown = 65'535;
+constexpr size_t kZiplistBytesMin = kHeaderBytes + 1;
+constexpr uint8_t kZiplistEnd = 0xff;
+constexpr uint64_t kZiplistCountUnknown = 65'535;
 constexpr uint8_t kLongPrevious = 254;
 
 // Heads.
@@ -43,8 +43,8 @@ size_t IntegerBytes(uint8_t head) {
 }  // namespace
 
 ZiplistReader::ZiplistReader(std::string_view bytes) : bytes_(bytes), last_at_(kHeaderBytes) {
-  if (bytes.size() < kBytesMin || LittleEndian(bytes.substr(0, 4)) != bytes.size() ||
-      static_cast<uint8_t>(bytes.back()) != kEnd) {
+  if (bytes.size() < kZiplistBytesMin || LittleEndian(bytes.substr(0, 4)) != bytes.size() ||
+      static_cast<uint8_t>(bytes.back()) != kZiplistEnd) {
     Fail();
     return;
   }
@@ -59,7 +59,7 @@ bool ZiplistReader::Fail() {
 
 bool ZiplistReader::Finish() {
   const uint64_t stated = LittleEndian(bytes_.substr(8, 2));
-  const bool counted = stated == kCountUnknown || stated == count_;
+  const bool counted = stated == kZiplistCountUnknown || stated == count_;
   if (!counted || LittleEndian(bytes_.substr(4, 4)) != last_at_) Fail();
   return false;
 }

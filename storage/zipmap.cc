@@ -5,15 +5,15 @@
 namespace alai {
 namespace {
 
-constexpr size_t kBytesMin = 2;
-constexpr uint8_t kEnd = 0xff;
+constexpr size_t kZipmapBytesMin = 2;
+constexpr uint8_t kZipmapEnd = 0xff;
 constexpr uint8_t kLongLength = 254;
-constexpr uint8_t kCountUnknown = 254;
+constexpr uint8_t kZipmapCountUnknown = 254;
 
 }  // namespace
 
 ZipmapReader::ZipmapReader(std::string_view bytes) : bytes_(bytes) {
-  if (bytes.size() < kBytesMin || static_cast<uint8_t>(bytes.back()) != kEnd) Fail();
+  if (bytes.size() < kZipmapBytesMin || static_cast<uint8_t>(bytes.back()) != kZipmapEnd) Fail();
 }
 
 bool ZipmapReader::Fail() {
@@ -23,7 +23,7 @@ bool ZipmapReader::Fail() {
 
 bool ZipmapReader::Finish() {
   const auto stated = static_cast<uint8_t>(bytes_[0]);
-  if (stated != kCountUnknown && stated != count_) Fail();
+  if (stated != kZipmapCountUnknown && stated != count_) Fail();
   return false;
 }
 

@@ -15,6 +15,8 @@ using UnixMillis = int64_t;
 // "Never expires"; larger than every deadline a client can set.
 constexpr UnixMillis kNoDeadline = INT64_MAX;
 
+constexpr int64_t kNanosPerMilli = 1'000'000;
+
 class Clock {
  public:
   Clock() = default;

@@ -13,7 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "loads and stores are plain copies");
 
-uint32_t LoadUint32(const char* at) {
+uint32_t LoadField(const char* at) {
   uint32_t value;
   std::memcpy(&value, at, sizeof value);
   return value;
@@ -78,8 +78,8 @@ void Widen(const char* from, uint32_t from_width, uint32_t count, uint32_t width
 
 }  // namespace
 
-uint32_t Intset::width() const { return LoadUint32(bytes_); }
-uint32_t Intset::count() const { return LoadUint32(bytes_ + sizeof(uint32_t)); }
+uint32_t Intset::width() const { return LoadField(bytes_); }
+uint32_t Intset::count() const { return LoadField(bytes_ + sizeof(uint32_t)); }
 
 int64_t Intset::At(uint32_t index) const {
   DASSERT(index < count());

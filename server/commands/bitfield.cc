@@ -128,7 +128,7 @@ uint16_t KeyUseOfBitField(Arguments argv) {
   return kRO | kKeyAccess;
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kBitfieldCommands[] = {
     {.name = "bitfield",
      .run = BitField,
      .arity = -2,
@@ -154,10 +154,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Reads integers of any width within a string.",
      .arguments = "key:key GET [get-block: encoding:string offset:integer]**"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kBitfieldCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> BitFieldCommands() { return kCommands; }
+std::span<const CommandSpec> BitFieldCommands() { return kBitfieldCommands; }
 
 }  // namespace alai

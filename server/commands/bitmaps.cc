@@ -134,7 +134,7 @@ void BitOp(Call& call) {
   call.reply().Integer(static_cast<int64_t>(*length));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kBitmapsCommands[] = {
     {.name = "setbit",
      .run = SetBit,
      .arity = 4,
@@ -191,10 +191,10 @@ constexpr CommandSpec kCommands[] = {
                   " key:key*",
      .history = "8.2.0: Knows DIFF, DIFF1, ANDOR and ONE."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kBitmapsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> BitmapCommands() { return kCommands; }
+std::span<const CommandSpec> BitmapCommands() { return kBitmapsCommands; }
 
 }  // namespace alai

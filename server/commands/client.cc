@@ -156,11 +156,10 @@ void ClientHelp(Call& call) {
 
 constexpr uint32_t kOwn = kNoScript | kLoading | kStale;
 constexpr uint32_t kOthers = kOwn | kAdmin;
-constexpr std::string_view kEveryNode = "request_policy:all_nodes response_policy:all_succeeded";
 constexpr std::string_view kVaries = "nondeterministic_output";
 constexpr std::string_view kOnOff = "(enabled: ON | OFF)";
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kClientSubcommands[] = {
     {.name = "getname",
      .run = ClientGetName,
      .arity = 2,
@@ -317,18 +316,18 @@ constexpr CommandSpec kSubcommands[] = {
      .summary = "Lets commands go on that wait because of a pause."},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kClientCommands[] = {
     {.name = "client",
      .arity = -2,
      .group = Group::kConnection,
      .since = "2.4.0",
      .complexity = "Depends on subcommand.",
      .summary = "A container for commands about connections.",
-     .subcommands = kSubcommands},
+     .subcommands = kClientSubcommands},
 };
 
 }  // namespace
 
-std::span<const CommandSpec> ClientCommands() { return kCommands; }
+std::span<const CommandSpec> ClientCommands() { return kClientCommands; }
 
 }  // namespace alai

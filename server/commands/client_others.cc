@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/client.h"
@@ -213,7 +214,6 @@ void ClientPause(Call& call) {
   if (!args.ok()) return call.Fail(args.error());
   if (ms < 0) return call.Fail(error_text::kTimeoutNegative);
   Worker& here = call.worker();
-  constexpr int64_t kNanosPerMilli = 1'000'000;
   if (ms > (INT64_MAX - here.monotonic_ns()) / kNanosPerMilli) {
     return call.Fail("ERR timeout is out of range");
   }

@@ -266,7 +266,7 @@ constexpr CommandSpec kClusterSubcommands[] = {
      .tips = "nondeterministic_output"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kClusterCommands[] = {
     {.name = "asking",
      .run = NoCluster,
      .arity = 1,
@@ -302,10 +302,10 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(1)",
      .summary = "Takes READONLY back."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kClusterCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ClusterCommands() { return kCommands; }
+std::span<const CommandSpec> ClusterCommands() { return kClusterCommands; }
 
 }  // namespace alai

@@ -262,13 +262,13 @@ void CommandHelp(Call& call) {
             });
 }
 
-constexpr uint32_t kFlags = kLoading | kStale;
+constexpr uint32_t kCommandFlags = kLoading | kStale;
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kCommandSubcommands[] = {
     {.name = "count",
      .run = CommandCount,
      .arity = 2,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "2.8.13",
@@ -277,7 +277,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "docs",
      .run = CommandDocs,
      .arity = -2,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "7.0.0",
@@ -288,7 +288,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "getkeys",
      .run = CommandGetKeys,
      .arity = -3,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "2.8.13",
@@ -298,7 +298,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "getkeysandflags",
      .run = CommandGetKeysAndFlags,
      .arity = -3,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "7.0.0",
@@ -308,7 +308,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "help",
      .run = CommandHelp,
      .arity = 2,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "5.0.0",
@@ -317,7 +317,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "info",
      .run = CommandInfoSubcommand,
      .arity = -2,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "2.8.13",
@@ -329,7 +329,7 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "list",
      .run = CommandList,
      .arity = -2,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "7.0.0",
@@ -341,23 +341,23 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "nondeterministic_output_order"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kCommandCommands[] = {
     {.name = "command",
      .run = Command,
      .arity = -1,
-     .flags = kFlags,
+     .flags = kCommandFlags,
      .categories = kCatConnection,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(N) where N is the number of commands",
      .summary = "Describes every command of this server.",
      .tips = "nondeterministic_output_order",
-     .subcommands = kSubcommands},
+     .subcommands = kCommandSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kCommandCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> CommandCommands() { return kCommands; }
+std::span<const CommandSpec> CommandCommands() { return kCommandCommands; }
 
 }  // namespace alai

@@ -86,9 +86,8 @@ void ConfigHelp(Call& call) {
 }
 
 constexpr uint32_t kConfigFlags = kAdmin | kNoScript | kLoading | kStale;
-constexpr std::string_view kEveryNode = "request_policy:all_nodes response_policy:all_succeeded";
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kConfigSubcommands[] = {
     {.name = "get",
      .run = ConfigGet,
      .arity = -3,
@@ -136,19 +135,19 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = kEveryNode},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kConfigCommands[] = {
     {.name = "config",
      .arity = -2,
      .group = Group::kServer,
      .since = "2.0.0",
      .complexity = "Depends on the subcommand",
      .summary = "Reads, changes and writes down the settings.",
-     .subcommands = kSubcommands},
+     .subcommands = kConfigSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kConfigCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ConfigCommands() { return kCommands; }
+std::span<const CommandSpec> ConfigCommands() { return kConfigCommands; }
 
 }  // namespace alai

@@ -140,7 +140,7 @@ void Select(Call& call) {
 
 constexpr uint32_t kAnybody = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy;
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kConnectionCommands[] = {
     {.name = "auth",
      .run = Auth,
      .arity = -2,
@@ -210,6 +210,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> ConnectionCommands() { return kCommands; }
+std::span<const CommandSpec> ConnectionCommands() { return kConnectionCommands; }
 
 }  // namespace alai

@@ -48,7 +48,7 @@ void IncrByFloat(Call& call) {
   call.reply().Bulk(*value);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kCountersCommands[] = {
     {.name = "incr",
      .run = Incr,
      .arity = 2,
@@ -100,10 +100,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Adds a number to a decimal number, which is 0 if missing.",
      .arguments = "key:key increment:double"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kCountersCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> CounterCommands() { return kCommands; }
+std::span<const CommandSpec> CounterCommands() { return kCountersCommands; }
 
 }  // namespace alai

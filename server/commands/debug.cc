@@ -331,7 +331,7 @@ struct Subcommand {
 
 constexpr size_t kAny = SIZE_MAX;
 
-constexpr Subcommand kSubcommands[] = {
+constexpr Subcommand kDebugSubcommands[] = {
     {"aof-flush-sleep", 1, 1, ReplyOk},
     {"assert", 0, 0, Assert},
     {"change-repl-id", 0, 0, ChangeReplicationId},
@@ -379,9 +379,9 @@ constexpr Subcommand kSubcommands[] = {
 void Debug(Call& call) {
   const std::string_view name = call.argv()[1];
   const auto* const found = std::ranges::find_if(
-      kSubcommands, [&](const Subcommand& s) { return EqualsIgnoreCase(s.name, name); });
+      kDebugSubcommands, [&](const Subcommand& s) { return EqualsIgnoreCase(s.name, name); });
   const size_t arguments = call.argv().size() - 2;
-  if (found == std::end(kSubcommands) || arguments < found->arguments_min ||
+  if (found == std::end(kDebugSubcommands) || arguments < found->arguments_min ||
       arguments > found->arguments_max) {
     return FailSyntax(call);
   }
@@ -446,7 +446,7 @@ void Help(Call& call) {
       });
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kDebugCommands[] = {
     {.name = "debug",
      .run = Debug,
      .arity = -2,
@@ -456,10 +456,10 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "Depends on the subcommand",
      .summary = "Does to the server what tests and developers need."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kDebugCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> DebugCommands() { return kCommands; }
+std::span<const CommandSpec> DebugCommands() { return kDebugCommands; }
 
 }  // namespace alai

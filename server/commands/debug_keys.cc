@@ -178,7 +178,7 @@ std::string NodeFigures(const PackedTable& table) {
 }
 
 // Of a hash, set or sorted set that is a table.
-std::string TableFigures(const Record& record, bool full) {
+std::string DescribeTable(const Record& record, bool full) {
   const Container& container = *record.container();
   const auto elements = static_cast<unsigned long long>(container.parts());
   const size_t bytes = container.allocated_bytes();
@@ -204,7 +204,7 @@ void ReplyTable(Call& call, Db& db, KeyView key, bool full) {
     return call.Fail(
         "ERR The value stored at the specified key is not represented using an hash table");
   }
-  call.reply().Verbatim("txt", TableFigures(*record, full));
+  call.reply().Verbatim("txt", DescribeTable(*record, full));
 }
 
 // One key after the other; each digest is of a value as it was at some moment.

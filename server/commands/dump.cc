@@ -156,7 +156,7 @@ constexpr std::string_view kRestoreArguments =
 constexpr std::string_view kRestoreHistory =
     "3.0.0: Knows REPLACE. | 5.0.0: Knows ABSTTL. | 5.0.0: Knows IDLETIME and FREQ.";
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kDumpCommands[] = {
     {.name = "dump",
      .run = Dump,
      .arity = 2,
@@ -192,10 +192,10 @@ constexpr CommandSpec kCommands[] = {
      .arguments = kRestoreArguments,
      .history = kRestoreHistory},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kDumpCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> DumpCommands() { return kCommands; }
+std::span<const CommandSpec> DumpCommands() { return kDumpCommands; }
 
 }  // namespace alai

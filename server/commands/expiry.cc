@@ -70,7 +70,7 @@ void PExpireTime(Call& call) { ReplyLifetime(call, Origin::kEpoch, Precision::kM
 
 constexpr std::string_view kConditionHistory = "7.0.0: Knows NX, XX, GT and LT.";
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kExpiryCommands[] = {
     {.name = "expire",
      .run = Expire,
      .arity = -3,
@@ -170,10 +170,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Tells the Unix time in milliseconds at which a key expires.",
      .arguments = "key:key"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kExpiryCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ExpiryCommands() { return kCommands; }
+std::span<const CommandSpec> ExpiryCommands() { return kExpiryCommands; }
 
 }  // namespace alai

@@ -18,14 +18,14 @@
 namespace alai {
 namespace {
 
-constexpr int64_t kFreeBudgetNanos = 100'000;
+constexpr int64_t kFlushBudgetNanos = 100'000;
 
 // Waits until everything that was flushed is free, and lends a hand.
 class FreeFlushed final : public Suspension {
  public:
   Next Resume(Call& call) override {
     Store& store = call.db().store();
-    store.FreeDetached(call.db().thread(), kFreeBudgetNanos);
+    store.FreeDetached(call.db().thread(), kFlushBudgetNanos);
     if (store.detached_keys() != 0) return Next::kAgain;
     call.reply().Ok();
     return Next::kDone;
@@ -100,7 +100,7 @@ void SwapDb(Call& call) {
   call.reply().Ok();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kFlushCommands[] = {
     {.name = "flushdb",
      .run = FlushDb,
      .arity = -1,
@@ -138,10 +138,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Exchanges two databases.",
      .arguments = "index1:integer index2:integer"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kFlushCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> FlushCommands() { return kCommands; }
+std::span<const CommandSpec> FlushCommands() { return kFlushCommands; }
 
 }  // namespace alai

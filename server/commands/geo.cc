@@ -21,7 +21,7 @@ using sorted_sets::Members;
 using sorted_sets::ScoredMember;
 
 // The members of the first key; false when the call has failed.
-bool Read(Call& call, std::optional<Members>* members) {
+bool ReadPlaces(Call& call, std::optional<Members>* members) {
   const Result<Record*> found =
       sorted_sets::Find(call.db(), call.Key(call.argv()[1]), Lookup::kUse);
   if (!found.ok()) {
@@ -69,7 +69,7 @@ void GeoAdd(Call& call) {
 
 void GeoPos(Call& call) {
   std::optional<Members> members;
-  if (!Read(call, &members)) return;
+  if (!ReadPlaces(call, &members)) return;
   const Arguments names = call.argv().subspan(2);
   ReplyWriter& reply = call.reply();
   reply.Array(names.size());
@@ -85,7 +85,7 @@ void GeoPos(Call& call) {
 
 void GeoHash(Call& call) {
   std::optional<Members> members;
-  if (!Read(call, &members)) return;
+  if (!ReadPlaces(call, &members)) return;
   const Arguments names = call.argv().subspan(2);
   ReplyWriter& reply = call.reply();
   reply.Array(names.size());
@@ -109,7 +109,7 @@ void GeoDist(Call& call) {
   if (args.remaining() == 1) unit = TakeUnit(args);
   if (!args.Done()) return call.Fail(args.error());
   std::optional<Members> members;
-  if (!Read(call, &members)) return;
+  if (!ReadPlaces(call, &members)) return;
   const std::optional<double> from_score = members->Score(from);
   const std::optional<double> to_score = members->Score(to);
   if (!from_score.has_value() || !to_score.has_value()) return call.reply().Null();
@@ -118,7 +118,7 @@ void GeoDist(Call& call) {
   WriteDistance(call.reply(), meters / unit);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kGeoCommands[] = {
     {.name = "geoadd",
      .run = GeoAdd,
      .arity = -5,
@@ -162,10 +162,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Gives the longitudes and latitudes of members.",
      .arguments = "key:key [member:string*]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kGeoCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> GeoCommands() { return kCommands; }
+std::span<const CommandSpec> GeoCommands() { return kGeoCommands; }
 
 }  // namespace alai

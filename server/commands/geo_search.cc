@@ -332,7 +332,7 @@ constexpr CommandSpec RadiusRow(CommandSpec row) {
   return row;
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kGeoSearchCommands[] = {
     SearchRow({.name = "geosearch",
                .run = GeoSearch,
                .arity = -7,
@@ -418,10 +418,10 @@ constexpr CommandSpec kCommands[] = {
                             " [count-block: COUNT count:integer [ANY]] [order: ASC | DESC]",
                .replaced_by = "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"}),
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kGeoSearchCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> GeoSearchCommands() { return kCommands; }
+std::span<const CommandSpec> GeoSearchCommands() { return kGeoSearchCommands; }
 
 }  // namespace alai

@@ -285,7 +285,7 @@ constexpr CommandSpec Reads(std::string_view name, void (*run)(Call&), std::stri
           .arguments = kFieldsArguments};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHashExpiryCommands[] = {
     Writes("hexpire", HExpire, "Lets fields of a hash live for a number of seconds from now.",
            kExpireArguments),
     Writes("hpexpire", HPExpire,
@@ -344,10 +344,10 @@ constexpr CommandSpec kCommands[] = {
                   "PXAT unix-time-milliseconds:unix-time | KEEPTTL] FIELDS (fields: "
                   "numfields:integer (data: field:string value:string)*)"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kHashExpiryCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> HashExpiryCommands() { return kCommands; }
+std::span<const CommandSpec> HashExpiryCommands() { return kHashExpiryCommands; }
 
 }  // namespace alai

@@ -237,7 +237,7 @@ void HScan(Call& call) {
   reply.End(cursor);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHashCommands[] = {
     {.name = "hset",
      .run = HSet,
      .arity = -4,
@@ -419,10 +419,10 @@ constexpr CommandSpec kCommands[] = {
                   " [novalues=NOVALUES]",
      .tips = "nondeterministic_output"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kHashCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> HashCommands() { return kCommands; }
+std::span<const CommandSpec> HashCommands() { return kHashCommands; }
 
 }  // namespace alai

@@ -116,7 +116,7 @@ class SelfTest final : public Suspension {
 
 void PfSelfTest(Call& call) { call.Suspend(std::make_unique<SelfTest>()); }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kHyperloglogCommands[] = {
     {.name = "pfadd",
      .run = PfAdd,
      .arity = -2,
@@ -166,10 +166,10 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(1), some tenths of a second",
      .summary = "Tests the HyperLogLogs of this server. For tests."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kHyperloglogCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> HyperLogLogCommands() { return kCommands; }
+std::span<const CommandSpec> HyperLogLogCommands() { return kHyperloglogCommands; }
 
 }  // namespace alai

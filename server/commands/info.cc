@@ -15,7 +15,7 @@ void Info(Call& call) {
   call.reply().Verbatim("txt", MakeInfo(context, call.argv().subspan(1)));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kInfoCommands[] = {
     {.name = "info",
      .run = Info,
      .arity = -1,
@@ -29,10 +29,10 @@ constexpr CommandSpec kCommands[] = {
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
      .history = "7.0.0: Takes several sections at once."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kInfoCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> InfoCommands() { return kCommands; }
+std::span<const CommandSpec> InfoCommands() { return kInfoCommands; }
 
 }  // namespace alai

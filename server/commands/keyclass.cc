@@ -186,7 +186,7 @@ void KeyClassHelp(Call& call) {
       });
 }
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kKeyclassSubcommands[] = {
     {.name = "del",
      .run = KeyClassDel,
      .arity = 3,
@@ -254,19 +254,19 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "nondeterministic_output"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kKeyclassCommands[] = {
     {.name = "keyclass",
      .arity = -2,
      .group = Group::kRate,
      .since = "0.1.0",
      .complexity = "Depends on the subcommand",
      .summary = "Rules for keys by prefix.",
-     .subcommands = kSubcommands},
+     .subcommands = kKeyclassSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kKeyclassCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> KeyClassCommands() { return kCommands; }
+std::span<const CommandSpec> KeyClassCommands() { return kKeyclassCommands; }
 
 }  // namespace alai

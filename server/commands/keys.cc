@@ -38,7 +38,7 @@ void Touch(Call& call) {
   call.reply().Integer(found);
 }
 
-void Type(Call& call) {
+void TypeOfKey(Call& call) {
   const Record* record = keys::Inspect(call.db(), call.Key(call.argv()[1]));
   call.reply().SimpleString(record != nullptr ? keys::TypeName(record->type()) : "none");
 }
@@ -103,7 +103,7 @@ void Move(Call& call) {
   call.reply().Integer(keys::Move(call.db(), target, key) ? 1 : 0);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kKeyCommands[] = {
     {.name = "del",
      .run = Del,
      .arity = -2,
@@ -150,7 +150,7 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "key:key*",
      .tips = "request_policy:multi_shard response_policy:agg_sum"},
     {.name = "type",
-     .run = Type,
+     .run = TypeOfKey,
      .arity = 2,
      .flags = kReadOnly | kFast,
      .keys = {OneKey(kRO)},
@@ -201,10 +201,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Moves a key to another database unless it exists there.",
      .arguments = "key:key db:integer"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kKeyCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> KeyCommands() { return kCommands; }
+std::span<const CommandSpec> KeyCommands() { return kKeyCommands; }
 
 }  // namespace alai

@@ -138,30 +138,30 @@ void LatencyHelp(Call& call) {
             });
 }
 
-constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
-constexpr std::string_view kTips =
+constexpr uint32_t kLatencyFlags = kAdmin | kNoScript | kLoading | kStale;
+constexpr std::string_view kLatencyTips =
     "nondeterministic_output request_policy:all_nodes response_policy:special";
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kLatencySubcommands[] = {
     {.name = "doctor",
      .run = LatencyDoctor,
      .arity = 2,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(1)",
      .summary = "Explains latency spikes in plain words.",
-     .tips = kTips},
+     .tips = kLatencyTips},
     {.name = "graph",
      .run = LatencyGraphCommand,
      .arity = 3,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(1)",
      .summary = "Draws the latency spikes of an event.",
      .arguments = "event:string",
-     .tips = kTips},
+     .tips = kLatencyTips},
     {.name = "help",
      .run = LatencyHelp,
      .arity = 2,
@@ -173,36 +173,36 @@ constexpr CommandSpec kSubcommands[] = {
     {.name = "histogram",
      .run = LatencyHistogram,
      .arity = -2,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "7.0.0",
      .complexity = "O(N) where N is the number of commands asked for",
      .summary = "Shows how the calls of commands are distributed over time taken.",
      .arguments = "[command:string*]",
-     .tips = kTips},
+     .tips = kLatencyTips},
     {.name = "history",
      .run = LatencyHistory,
      .arity = 3,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(1)",
      .summary = "Lists the latency spikes of an event.",
      .arguments = "event:string",
-     .tips = kTips},
+     .tips = kLatencyTips},
     {.name = "latest",
      .run = LatencyLatest,
      .arity = 2,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(1)",
      .summary = "Shows the last and the worst latency spike of each event.",
-     .tips = kTips},
+     .tips = kLatencyTips},
     {.name = "reset",
      .run = LatencyReset,
      .arity = -2,
-     .flags = kFlags,
+     .flags = kLatencyFlags,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "O(1)",
@@ -211,19 +211,19 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "request_policy:all_nodes response_policy:agg_sum"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kLatencyCommands[] = {
     {.name = "latency",
      .arity = -2,
      .group = Group::kServer,
      .since = "2.8.13",
      .complexity = "Depends on the subcommand",
      .summary = "Watches what keeps clients waiting.",
-     .subcommands = kSubcommands},
+     .subcommands = kLatencySubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kLatencyCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> LatencyCommands() { return kCommands; }
+std::span<const CommandSpec> LatencyCommands() { return kLatencyCommands; }
 
 }  // namespace alai

@@ -56,7 +56,7 @@ void LMPop(Call& call) {
   reply.NullArray();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kListMovesCommands[] = {
     {.name = "lmove",
      .run = LMove,
      .arity = 5,
@@ -90,10 +90,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Takes elements from an end of the first list that is there.",
      .arguments = "numkeys:integer key:key* (where: LEFT | RIGHT) [COUNT count:integer]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kListMovesCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ListMoveCommands() { return kCommands; }
+std::span<const CommandSpec> ListMoveCommands() { return kListMovesCommands; }
 
 }  // namespace alai

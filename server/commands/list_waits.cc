@@ -173,7 +173,7 @@ void BRPopLPush(Call& call) {
 
 constexpr KeySpec KeysBeforeTimeout() { return KeyRange(kRW | kKeyAccess | kKeyDelete, 1, -2); }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kListWaitsCommands[] = {
     {.name = "blpop",
      .run = BLPop,
      .arity = -3,
@@ -232,10 +232,10 @@ constexpr CommandSpec kCommands[] = {
      .deprecated_since = "6.2.0",
      .replaced_by = "`BLMOVE` with `RIGHT` and `LEFT`"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kListWaitsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ListWaitCommands() { return kCommands; }
+std::span<const CommandSpec> ListWaitCommands() { return kListWaitsCommands; }
 
 }  // namespace alai

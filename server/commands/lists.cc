@@ -241,7 +241,7 @@ void LPos(Call& call) {
   if (found == 0) reply.Null();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kListCommands[] = {
     {.name = "lpush",
      .run = LPush,
      .arity = -3,
@@ -390,10 +390,10 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "key:key element:string [RANK rank:integer] [COUNT num-matches:integer]"
                   " [MAXLEN len:integer]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kListCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ListCommands() { return kCommands; }
+std::span<const CommandSpec> ListCommands() { return kListCommands; }
 
 }  // namespace alai

@@ -145,10 +145,10 @@ void MemoryHelp(Call& call) {
             });
 }
 
-constexpr std::string_view kTips =
+constexpr std::string_view kMemoryTips =
     "nondeterministic_output request_policy:all_shards response_policy:special";
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kMemorySubcommands[] = {
     {.name = "doctor",
      .run = MemoryDoctor,
      .arity = 2,
@@ -156,7 +156,7 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "4.0.0",
      .complexity = "O(1)",
      .summary = "Explains the server's memory in plain words.",
-     .tips = kTips},
+     .tips = kMemoryTips},
     {.name = "help",
      .run = MemoryHelp,
      .arity = 2,
@@ -173,7 +173,7 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "4.0.0",
      .complexity = "Depends on how much memory is allocated",
      .summary = "Shows the allocator's own report.",
-     .tips = kTips},
+     .tips = kMemoryTips},
     {.name = "purge",
      .run = MemoryPurge,
      .arity = 2,
@@ -190,7 +190,7 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "4.0.0",
      .complexity = "O(1)",
      .summary = "Shows figures about the server's memory.",
-     .tips = kTips},
+     .tips = kMemoryTips},
     {.name = "usage",
      .run = MemoryUsage,
      .arity = -3,
@@ -203,19 +203,19 @@ constexpr CommandSpec kSubcommands[] = {
      .arguments = "key:key [SAMPLES count:integer]"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kMemoryCommands[] = {
     {.name = "memory",
      .arity = -2,
      .group = Group::kServer,
      .since = "4.0.0",
      .complexity = "Depends on the subcommand",
      .summary = "Looks into the server's memory.",
-     .subcommands = kSubcommands},
+     .subcommands = kMemorySubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kMemoryCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> MemoryCommands() { return kCommands; }
+std::span<const CommandSpec> MemoryCommands() { return kMemoryCommands; }
 
 }  // namespace alai

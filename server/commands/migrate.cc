@@ -353,7 +353,7 @@ bool MigrateKeys(Arguments argv, KeyList& keys) {
   return true;
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kMigrateCommands[] = {
     {.name = "migrate",
      .run = Migrate,
      .arity = -6,
@@ -378,10 +378,10 @@ constexpr CommandSpec kCommands[] = {
                 " | 6.0.0: Knows AUTH2.",
      .find_keys = MigrateKeys},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kMigrateCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> MigrateCommands() { return kCommands; }
+std::span<const CommandSpec> MigrateCommands() { return kMigrateCommands; }
 
 }  // namespace alai

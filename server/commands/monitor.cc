@@ -10,7 +10,7 @@ void Monitor(Call& call) {
   call.reply().Ok();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kMonitorCommands[] = {
     {.name = "monitor",
      .run = Monitor,
      .arity = 1,
@@ -22,6 +22,6 @@ constexpr CommandSpec kCommands[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> MonitorCommands() { return kCommands; }
+std::span<const CommandSpec> MonitorCommands() { return kMonitorCommands; }
 
 }  // namespace alai

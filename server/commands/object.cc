@@ -89,7 +89,7 @@ void ObjectHelp(Call& call) {
              "REFCOUNT <key>", "    Tell how many references there are to the value of <key>."});
 }
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kObjectSubcommands[] = {
     {.name = "encoding",
      .run = ObjectEncoding,
      .arity = 3,
@@ -144,18 +144,18 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "nondeterministic_output"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kObjectCommands[] = {
     {.name = "object",
      .arity = -2,
      .since = "2.2.3",
      .complexity = "Depends on the subcommand",
      .summary = "Looks at how values are kept and used.",
-     .subcommands = kSubcommands},
+     .subcommands = kObjectSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kObjectCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ObjectCommands() { return kCommands; }
+std::span<const CommandSpec> ObjectCommands() { return kObjectCommands; }
 
 }  // namespace alai

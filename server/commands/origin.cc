@@ -357,7 +357,7 @@ void OriginHelp(Call& call) {
       });
 }
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kOriginSubcommands[] = {
     {.name = "cancel",
      .run = OriginCancel,
      .arity = 2,
@@ -493,19 +493,19 @@ constexpr CommandSpec kSubcommands[] = {
      .arguments = "name:string query:string [LIMIT count:integer]"},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kOriginCommands[] = {
     {.name = "origin",
      .arity = -2,
      .group = Group::kOrigin,
      .since = "0.1.0",
      .complexity = "Depends on the subcommand",
      .summary = "The database from which keys are loaded.",
-     .subcommands = kSubcommands},
+     .subcommands = kOriginSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kOriginCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> OriginCommands() { return kCommands; }
+std::span<const CommandSpec> OriginCommands() { return kOriginCommands; }
 
 }  // namespace alai

@@ -9,7 +9,7 @@ namespace alai {
 namespace {
 
 constexpr std::string_view kBadBurst = "ERR max_burst must not be negative";
-constexpr std::string_view kBadCount = "ERR count must be positive";
+constexpr std::string_view kCountNotPositive = "ERR count must be positive";
 constexpr std::string_view kBadPeriod = "ERR period must be positive";
 constexpr std::string_view kBadQuantity = "ERR quantity must not be negative";
 
@@ -54,7 +54,7 @@ void Throttle(Call& call) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
   const int64_t burst_max = args.Int64(0, INT64_MAX, error_text::kNotInteger, kBadBurst);
-  const int64_t count = args.Int64(1, INT64_MAX, error_text::kNotInteger, kBadCount);
+  const int64_t count = args.Int64(1, INT64_MAX, error_text::kNotInteger, kCountNotPositive);
   const int64_t period_s = args.Int64(1, INT64_MAX, error_text::kNotInteger, kBadPeriod);
   int64_t quantity = 1;
   if (args.remaining() > 0) {
@@ -154,7 +154,7 @@ void State(Call& call) {
   call.reply().Ok();
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kRateCommands[] = {
     {.name = "cl.throttle",
      .run = Throttle,
      .arity = -5,
@@ -206,10 +206,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Sets when a bucket will be full, in nanoseconds since the Unix epoch.",
      .arguments = "key:key arrival:integer"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kRateCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> RateCommands() { return kCommands; }
+std::span<const CommandSpec> RateCommands() { return kRateCommands; }
 
 }  // namespace alai

@@ -163,7 +163,7 @@ void DbSize(Call& call) {
   call.reply().Integer(static_cast<int64_t>(call.db().store().KeyCount(call.db().index())));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kScanCommands[] = {
     {.name = "keys",
      .run = Keys,
      .arity = 2,
@@ -206,10 +206,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Counts the keys of this database.",
      .tips = "request_policy:all_shards response_policy:agg_sum"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kScanCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ScanCommands() { return kCommands; }
+std::span<const CommandSpec> ScanCommands() { return kScanCommands; }
 
 }  // namespace alai

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "engine/base/clock.h"
 #include "engine/base/number.h"
 #include "server/call.h"
 #include "server/config/config.h"
@@ -19,7 +20,6 @@ namespace alai {
 namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
-constexpr int64_t kNanosPerMilli = 1'000'000;
 
 void Time(Call& call) {
   const int64_t now_us = call.server().clock().WallMicros();
@@ -161,7 +161,7 @@ void Lolwut(Call& call) {
   call.reply().Verbatim("txt", text);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kServerCommands[] = {
     {.name = "time",
      .run = Time,
      .arity = 1,
@@ -233,10 +233,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Draws a wave and says which server this is.",
      .arguments = "[VERSION version:integer]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kServerCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> ServerCommands() { return kCommands; }
+std::span<const CommandSpec> ServerCommands() { return kServerCommands; }
 
 }  // namespace alai

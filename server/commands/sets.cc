@@ -163,7 +163,7 @@ void SScan(Call& call) {
   reply.End(cursor);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSetCommands[] = {
     {.name = "sadd",
      .run = SAdd,
      .arity = -3,
@@ -278,10 +278,10 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "key:key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
      .tips = "nondeterministic_output"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSetCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SetCommands() { return kCommands; }
+std::span<const CommandSpec> SetCommands() { return kSetCommands; }
 
 }  // namespace alai

@@ -91,7 +91,7 @@ void SInterCard(Call& call) {
   call.reply().Integer(count);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSetsAlgebraCommands[] = {
     {.name = "sinter",
      .run = SInter,
      .arity = -2,
@@ -169,10 +169,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Stores the members of a set that none of the others has.",
      .arguments = "destination:key key:key*"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSetsAlgebraCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SetAlgebraCommands() { return kCommands; }
+std::span<const CommandSpec> SetAlgebraCommands() { return kSetsAlgebraCommands; }
 
 }  // namespace alai

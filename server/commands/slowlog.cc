@@ -120,7 +120,8 @@ void CommandLogHelp(Call& call) {
 }
 
 constexpr uint32_t kLogFlags = kAdmin | kLoading | kStale;
-constexpr std::string_view kEveryNode = "request_policy:all_nodes nondeterministic_output";
+constexpr std::string_view kEveryNodeInAnyOrder =
+    "request_policy:all_nodes nondeterministic_output";
 constexpr std::string_view kSumOfNodes =
     "request_policy:all_nodes response_policy:agg_sum nondeterministic_output";
 constexpr std::string_view kAllSucceed = "request_policy:all_nodes response_policy:all_succeeded";
@@ -135,7 +136,7 @@ constexpr CommandSpec kSlowLogSubcommands[] = {
      .complexity = "O(N) where N is the number of entries shown",
      .summary = "Shows the slowest commands of late, newest first.",
      .arguments = "[count:integer]",
-     .tips = kEveryNode,
+     .tips = kEveryNodeInAnyOrder,
      .history = "4.0.0: Entries name the client's address and name."},
     {.name = "help",
      .run = SlowLogHelp,
@@ -177,7 +178,7 @@ constexpr CommandSpec kCommandLogSubcommands[] = {
      .complexity = "O(N) where N is the number of entries shown",
      .summary = "Shows the entries of a command log, newest first.",
      .arguments = "count:integer (type: SLOW | LARGE-REQUEST | LARGE-REPLY)",
-     .tips = kEveryNode},
+     .tips = kEveryNodeInAnyOrder},
     {.name = "help",
      .run = CommandLogHelp,
      .arity = 2,
@@ -208,7 +209,7 @@ constexpr CommandSpec kCommandLogSubcommands[] = {
      .tips = kAllSucceed},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSlowlogCommands[] = {
     {.name = "slowlog",
      .arity = -2,
      .group = Group::kServer,
@@ -224,10 +225,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Reads and empties the logs of slow and of large commands.",
      .subcommands = kCommandLogSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSlowlogCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SlowLogCommands() { return kCommands; }
+std::span<const CommandSpec> SlowLogCommands() { return kSlowlogCommands; }
 
 }  // namespace alai

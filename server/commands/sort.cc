@@ -159,7 +159,7 @@ constexpr KeySpec KeysSomewhere(uint16_t use) {
   return {.use = use, .begin = KeySpec::Begin::kUnknown};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSortCommands[] = {
     {.name = "sort",
      .run = SortAny,
      .arity = -2,
@@ -195,10 +195,10 @@ constexpr CommandSpec kCommands[] = {
                   " [sorting=ALPHA]",
      .reach = ReachOfSort},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSortCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SortCommands() { return kCommands; }
+std::span<const CommandSpec> SortCommands() { return kSortCommands; }
 
 }  // namespace alai

@@ -132,7 +132,7 @@ void ZInterCard(Call& call) {
 constexpr KeySpec kSources = CountedKeys(kRO | kKeyAccess, 1);
 constexpr KeySpec kStoreSources = CountedKeys(kRO | kKeyAccess, 2);
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSortedSetAlgebraCommands[] = {
     {.name = "zunion",
      .run = ZUnion,
      .arity = -3,
@@ -214,10 +214,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Stores the members of a sorted set that others do not have.",
      .arguments = "destination:key numkeys:integer key:key*"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSortedSetAlgebraCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SortedSetAlgebraCommands() { return kCommands; }
+std::span<const CommandSpec> SortedSetAlgebraCommands() { return kSortedSetAlgebraCommands; }
 
 }  // namespace alai

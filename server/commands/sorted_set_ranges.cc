@@ -264,7 +264,7 @@ void ZRemRangeByRank(Call& call) { EraseRange(call, RangeKind::kRank, "zremrange
 void ZRemRangeByScore(Call& call) { EraseRange(call, RangeKind::kScore, "zremrangebyscore"); }
 void ZRemRangeByLex(Call& call) { EraseRange(call, RangeKind::kLexical, "zremrangebylex"); }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSortedSetRangesCommands[] = {
     {.name = "zrange",
      .run = ZRange,
      .arity = -4,
@@ -408,10 +408,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Removes the members within a range of a sorted set where all scores are the same.",
      .arguments = "key:key min:string max:string"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSortedSetRangesCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SortedSetRangeCommands() { return kCommands; }
+std::span<const CommandSpec> SortedSetRangeCommands() { return kSortedSetRangesCommands; }
 
 }  // namespace alai

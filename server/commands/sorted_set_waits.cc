@@ -92,7 +92,7 @@ constexpr CommandSpec PopRow(std::string_view name, void (*run)(Call&), std::str
           .history = "6.0.0: The time-out may be a fraction."};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSortedSetWaitsCommands[] = {
     PopRow("bzpopmin", BZPopMin,
            "Takes the member with the lowest score of the first sorted set that is there, or waits"
            " for one."),
@@ -113,10 +113,10 @@ constexpr CommandSpec kCommands[] = {
      .arguments = "timeout:double numkeys:integer key:key* (where: MIN | MAX)"
                   " [COUNT count:integer]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSortedSetWaitsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SortedSetWaitCommands() { return kCommands; }
+std::span<const CommandSpec> SortedSetWaitCommands() { return kSortedSetWaitsCommands; }
 
 }  // namespace alai

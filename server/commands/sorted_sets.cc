@@ -309,7 +309,7 @@ void ZScan(Call& call) {
   reply.output().Splice(std::move(elements));
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kSortedSetCommands[] = {
     {.name = "zadd",
      .run = ZAdd,
      .arity = -4,
@@ -464,10 +464,10 @@ constexpr CommandSpec kCommands[] = {
                   " [NOSCORES]",
      .tips = "nondeterministic_output"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kSortedSetCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> SortedSetCommands() { return kCommands; }
+std::span<const CommandSpec> SortedSetCommands() { return kSortedSetCommands; }
 
 }  // namespace alai

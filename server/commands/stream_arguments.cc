@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/ascii.h"
+#include "engine/base/clock.h"
 #include "protocol/arg_reader.h"
 #include "protocol/error_text.h"
 
@@ -56,7 +57,6 @@ StreamId BoundOf(ArgReader& args, const Bound& bound, std::optional<StreamId> ne
 
 // Milliseconds, 0 for no end.
 int64_t ReadBlock(ArgReader& args, UnixMillis now) {
-  constexpr int64_t kNanosPerMilli = 1'000'000;
   const int64_t ms = args.Int64(error_text::kTimeoutNotInteger);
   if (ms < 0) args.Fail(error_text::kTimeoutNegative);
   if (ms > INT64_MAX - now) args.Fail(error_text::kTimeoutOutOfRange);

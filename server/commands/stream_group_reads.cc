@@ -155,7 +155,7 @@ void XReadGroup(Call& call) {
               *request.block_ns);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamGroupReadsCommands[] = {
     {.name = "xreadgroup",
      .run = XReadGroup,
      .arity = -7,
@@ -170,10 +170,10 @@ constexpr CommandSpec kCommands[] = {
                   " [BLOCK milliseconds:integer] [NOACK] STREAMS (streams: key:key* id:string*)",
      .find_keys = FindStreamKeys},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamGroupReadsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamGroupReadCommands() { return kCommands; }
+std::span<const CommandSpec> StreamGroupReadCommands() { return kStreamGroupReadsCommands; }
 
 }  // namespace alai

@@ -184,7 +184,7 @@ constexpr std::string_view kPositionArguments =
     "key:key group:string (id-selector: id:string | new-id=\"$\")"
     " [ENTRIESREAD entriesread:integer'entries-read']";
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kStreamGroupsSubcommands[] = {
     {.name = "create",
      .run = XGroupCreate,
      .arity = -5,
@@ -248,7 +248,7 @@ constexpr CommandSpec kSubcommands[] = {
      .history = "7.0.0: Knows ENTRIESREAD."},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamGroupsCommands[] = {
     {.name = "xack",
      .run = XAck,
      .arity = -4,
@@ -265,12 +265,12 @@ constexpr CommandSpec kCommands[] = {
      .since = "5.0.0",
      .complexity = "Depends on the subcommand",
      .summary = "Makes, changes and removes consumer groups of streams.",
-     .subcommands = kSubcommands},
+     .subcommands = kStreamGroupsSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamGroupsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamGroupCommands() { return kCommands; }
+std::span<const CommandSpec> StreamGroupCommands() { return kStreamGroupsCommands; }
 
 }  // namespace alai

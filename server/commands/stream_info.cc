@@ -216,7 +216,7 @@ void XInfoHelp(Call& call) {
              "    of entries up to <count> in each place, 0 for all; without COUNT up to 10."});
 }
 
-constexpr CommandSpec kSubcommands[] = {
+constexpr CommandSpec kStreamInfoSubcommands[] = {
     {.name = "consumers",
      .run = XInfoConsumers,
      .arity = 4,
@@ -264,19 +264,19 @@ constexpr CommandSpec kSubcommands[] = {
                 " `seen-time`."},
 };
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamInfoCommands[] = {
     {.name = "xinfo",
      .arity = -2,
      .group = Group::kStream,
      .since = "5.0.0",
      .complexity = "Depends on the subcommand",
      .summary = "Tells of streams, consumer groups and consumers.",
-     .subcommands = kSubcommands},
+     .subcommands = kStreamInfoSubcommands},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamInfoCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamInfoCommands() { return kCommands; }
+std::span<const CommandSpec> StreamInfoCommands() { return kStreamInfoCommands; }
 
 }  // namespace alai

@@ -224,7 +224,7 @@ void XAutoClaim(Call& call) {
   WriteClaimed(reply, *found->stream, result.forgotten, /*id_alone=*/true);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamPendingCommands[] = {
     {.name = "xautoclaim",
      .run = XAutoClaim,
      .arity = -6,
@@ -266,10 +266,10 @@ constexpr CommandSpec kCommands[] = {
      .tips = "nondeterministic_output",
      .history = "6.2.0: Knows IDLE and bounds that are left out."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamPendingCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamPendingCommands() { return kCommands; }
+std::span<const CommandSpec> StreamPendingCommands() { return kStreamPendingCommands; }
 
 }  // namespace alai

@@ -129,7 +129,7 @@ void XRead(Call& call) {
   }
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamReadsCommands[] = {
     {.name = "xread",
      .run = XRead,
      .arity = -4,
@@ -144,10 +144,10 @@ constexpr CommandSpec kCommands[] = {
                   " STREAMS (streams: key:key* id:string*)",
      .find_keys = FindStreamKeys},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamReadsCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamReadCommands() { return kCommands; }
+std::span<const CommandSpec> StreamReadCommands() { return kStreamReadsCommands; }
 
 }  // namespace alai

@@ -179,7 +179,7 @@ void XLen(Call& call) {
   call.reply().Integer(*stream == nullptr ? 0 : static_cast<int64_t>((*stream)->length()));
 }
 
-void Range(Call& call, bool reverse) {
+void ReplyRange(Call& call, bool reverse) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
   // Of two bounds that are wrong, the start is complained of, wherever it stands.
@@ -202,8 +202,8 @@ void Range(Call& call, bool reverse) {
                    count.value_or(0));
 }
 
-void XRange(Call& call) { Range(call, false); }
-void XRevRange(Call& call) { Range(call, true); }
+void XRange(Call& call) { ReplyRange(call, false); }
+void XRevRange(Call& call) { ReplyRange(call, true); }
 
 void XDel(Call& call) {
   ArgReader args = call.args();
@@ -274,7 +274,7 @@ constexpr CommandSpec RangeRow(std::string_view name, void (*run)(Call&), std::s
           .history = "6.2.0: Added exclusive ranges."};
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStreamCommands[] = {
     {.name = "xadd",
      .run = XAdd,
      .arity = -5,
@@ -343,10 +343,10 @@ constexpr CommandSpec kCommands[] = {
                   " [MAXDELETEDID max-deleted-id:string]@7.0.0",
      .history = "7.0.0: Added the `entries_added` and `max_deleted_entry_id` arguments."},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStreamCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StreamCommands() { return kCommands; }
+std::span<const CommandSpec> StreamCommands() { return kStreamCommands; }
 
 }  // namespace alai

@@ -166,7 +166,7 @@ void Lcs(Call& call) {
   }
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringRangesCommands[] = {
     {.name = "append",
      .run = Append,
      .arity = 3,
@@ -231,10 +231,10 @@ constexpr CommandSpec kCommands[] = {
      .arguments =
          "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStringRangesCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StringRangeCommands() { return kCommands; }
+std::span<const CommandSpec> StringRangeCommands() { return kStringRangesCommands; }
 
 }  // namespace alai

@@ -231,7 +231,7 @@ void DelIfEq(Call& call) {
   call.reply().Integer(*deleted ? 1 : 0);
 }
 
-constexpr CommandSpec kCommands[] = {
+constexpr CommandSpec kStringCommands[] = {
     {.name = "set",
      .run = Set,
      .arity = -3,
@@ -387,10 +387,10 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Removes a key if it holds exactly this string.",
      .arguments = "key:key value:string"},
 };
-static_assert(WellFormed(kCommands));
+static_assert(WellFormed(kStringCommands));
 
 }  // namespace
 
-std::span<const CommandSpec> StringCommands() { return kCommands; }
+std::span<const CommandSpec> StringCommands() { return kStringCommands; }
 
 }  // namespace alai

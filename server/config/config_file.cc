@@ -12,12 +12,11 @@
 #include "engine/base/ascii.h"
 #include "engine/base/log.h"
 #include "protocol/word_splitter.h"
+#include "server/config/directives.h"
 #include "server/version.h"
 
 namespace alai {
 namespace {
-
-constexpr const char* kBadDirective = "Bad directive or wrong number of arguments";
 
 ConfigError CannotOpen(const std::string& path, int error) {
   return {ConfigError::Kind::kLog,

@@ -10,8 +10,6 @@
 namespace alai {
 namespace {
 
-constexpr std::string_view kWrongArgumentCount = "wrong number of arguments";
-
 std::string DecimalText(int64_t value) { return std::to_string(value); }
 
 std::string OctalText(uint64_t value) {
@@ -37,11 +35,11 @@ bool ParseOctal(std::string_view text, int64_t* value) {
 
 std::string Directive::Assign(Arguments args, Config* target, bool append) const {
   if (kind == Kind::kSpecial) {
-    if (!has(kMultiArg) && args.size() != 1) return std::string(kWrongArgumentCount);
+    if (!has(kMultiArg) && args.size() != 1) return kWrongArgumentCount;
     return special->assign(args, target, append);
   }
   if (kind == Kind::kChoices) return AssignChoices(args, target);
-  if (args.size() != 1) return std::string(kWrongArgumentCount);
+  if (args.size() != 1) return kWrongArgumentCount;
   const std::string& word = args[0];
   switch (kind) {
     case Kind::kSwitch: {

@@ -58,6 +58,10 @@ struct ChoiceName {
   bool listed = true;  // false: accepted, but not offered by the error message
 };
 
+// What is said of a directive that has too few or too many words, and of one in a file that makes no sense.
+inline constexpr const char* kWrongArgumentCount = "wrong number of arguments";
+inline constexpr const char* kBadDirective = "Bad directive or wrong number of arguments";
+
 class Directive {
  public:
   enum class Kind : uint8_t {

@@ -19,9 +19,6 @@
 namespace alai {
 namespace {
 
-using Arguments = Directive::Arguments;
-using Line = Directive::Line;
-
 // False when the word is neither "yes" nor "no".
 bool ParseSwitch(const std::string& word, bool* value) {
   *value = EqualsIgnoreCase(word, "yes");
@@ -79,7 +76,7 @@ std::string ReadOption(const std::string& option, const std::string& value, KeyC
 
 }  // namespace
 
-std::string ReadKeyClassRule(Arguments args, KeyClassRule* rule) {
+std::string ReadKeyClassRule(Directive::Arguments args, KeyClassRule* rule) {
   if (args.size() < 2 || args.size() % 2 != 0) return "Bad directive or wrong number of arguments";
   if (std::string error = ReadName(args[0], rule); !error.empty()) return error;
   if (std::string error = ReadPrefix(args[1], rule); !error.empty()) return error;
@@ -117,7 +114,7 @@ std::string AddKeyClassRule(KeyClassRule rule, std::vector<KeyClassRule>* rules)
 
 namespace {
 
-std::string AssignKeyClass(Arguments args, Config* target, bool) {
+std::string AssignKeyClass(Directive::Arguments args, Config* target, bool) {
   KeyClassRule rule;
   if (std::string error = ReadKeyClassRule(args, &rule); !error.empty()) return error;
   if (target == nullptr) return {};
@@ -153,8 +150,8 @@ std::string PrintKeyClasses(const Config& config) {
   return value;
 }
 
-std::vector<Line> KeyClassLines(const Config& config, const Config&) {
-  std::vector<Line> lines;
+std::vector<Directive::Line> KeyClassLines(const Config& config, const Config&) {
+  std::vector<Directive::Line> lines;
   for (const KeyClassRule& rule : config.keyclass.get()) lines.push_back({RuleText(rule), true});
   return lines;
 }

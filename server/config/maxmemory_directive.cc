@@ -8,8 +8,6 @@
 namespace alai {
 namespace {
 
-using Line = Directive::Line;
-
 constexpr const char* kNotMemory = "argument must be a memory value";
 
 std::string AssignPercent(std::string_view digits, Config* target) {
@@ -25,7 +23,7 @@ std::string AssignPercent(std::string_view digits, Config* target) {
   return {};
 }
 
-std::string AssignMaxmemory(Directive::Arguments args, Config* target, bool) {
+std::string AssignMaxmemory(Directive::Directive::Arguments args, Config* target, bool) {
   const std::string_view word = args[0];
   if (word.ends_with('%')) return AssignPercent(word.substr(0, word.size() - 1), target);
   uint64_t bytes;
@@ -39,7 +37,7 @@ std::string AssignMaxmemory(Directive::Arguments args, Config* target, bool) {
 
 std::string PrintMaxmemory(const Config& config) { return std::to_string(config.maxmemory.get()); }
 
-std::vector<Line> MaxmemoryLines(const Config& config, const Config& defaults) {
+std::vector<Directive::Line> MaxmemoryLines(const Config& config, const Config& defaults) {
   const int64_t percent = config.maxmemory_percent;
   if (percent != 0) return {{std::to_string(percent) + "%", true}};
   return {{MemoryText(config.maxmemory), config.maxmemory != defaults.maxmemory}};

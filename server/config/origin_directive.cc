@@ -12,12 +12,9 @@
 namespace alai {
 namespace {
 
-using Arguments = Directive::Arguments;
-using Line = Directive::Line;
-
 // Words that no rule has: between those of two rules, and for a line whose quotes are not balanced.
 constexpr std::string_view kNextLine = "\n";
-constexpr std::string_view kUnbalanced = "\"";
+constexpr std::string_view kUnbalancedQuote = "\"";
 
 // The status as the text that directives answer with; nothing when all is well.
 std::string ErrorText(const absl::Status& status) {
@@ -33,15 +30,15 @@ bool IsPlain(const std::string& word) {
 }
 
 // The words of a line, or what is wrong with them.
-std::string AddLine(Arguments words, origin::Rules* rules) {
-  if (words.size() == 1 && words[0] == kUnbalanced) return "unbalanced quotes";
+std::string AddLine(Directive::Arguments words, origin::Rules* rules) {
+  if (words.size() == 1 && words[0] == kUnbalancedQuote) return "unbalanced quotes";
   auto rule = std::make_shared<origin::Rule>();
   absl::Status status = origin::ReadRule(words, rule.get());
   if (status.ok()) status = origin::AddRule(std::move(rule), rules);
   return ErrorText(status);
 }
 
-std::string AssignOriginRules(Arguments args, Config* target, bool append) {
+std::string AssignOriginRules(Directive::Arguments args, Config* target, bool append) {
   origin::Rules rules;
   // No words at all take back what earlier lines have asked for.
   if (append && !args.empty() && target != nullptr) rules = target->origin_rule.get();
@@ -84,7 +81,7 @@ std::vector<std::string> SplitOriginRules(std::string_view value) {
     value.remove_prefix(std::min(end + 1, value.size()));
     std::vector<std::string_view> split;
     UnquotedWords unquoted;
-    if (!SplitWords(line, split, unquoted)) split = {kUnbalanced};
+    if (!SplitWords(line, split, unquoted)) split = {kUnbalancedQuote};
     if (split.empty()) continue;
     if (!words.empty()) words.emplace_back(kNextLine);
     words.insert(words.end(), split.begin(), split.end());
@@ -102,8 +99,8 @@ std::string PrintOriginRules(const Config& config) {
   return value;
 }
 
-std::vector<Line> OriginRuleLines(const Config& config, const Config&) {
-  std::vector<Line> lines;
+std::vector<Directive::Line> OriginRuleLines(const Config& config, const Config&) {
+  std::vector<Directive::Line> lines;
   for (const std::shared_ptr<const origin::Rule>& rule : config.origin_rule.get()) {
     lines.push_back({OriginRuleText(*rule), true});
   }

@@ -16,11 +16,6 @@
 namespace alai {
 namespace {
 
-using Arguments = Directive::Arguments;
-using Line = Directive::Line;
-
-constexpr const char* kWrongArgumentCount = "wrong number of arguments";
-constexpr const char* kBadDirective = "Bad directive or wrong number of arguments";
 constexpr size_t kBindAddressesMax = 16;
 constexpr int64_t kOomScoreAdjMax = 2000;
 
@@ -34,7 +29,7 @@ bool ParseCInteger(const std::string& word, int64_t* value) {
 }
 
 // The words as one line, those with blanks or quotes in them quoted.
-std::string JoinWords(Arguments words) {
+std::string JoinWords(Directive::Arguments words) {
   std::string line;
   for (const std::string& word : words) {
     if (!line.empty()) line += ' ';
@@ -46,27 +41,27 @@ std::string JoinWords(Arguments words) {
   return line;
 }
 
-bool OneEmptyWord(Arguments args) { return args.size() == 1 && args[0].empty(); }
+bool OneEmptyWord(Directive::Arguments args) { return args.size() == 1 && args[0].empty(); }
 
 std::string NotPrinted(const Config&) { return {}; }
-std::vector<Line> NoLines(const Config&, const Config&) { return {}; }
+std::vector<Directive::Line> NoLines(const Config&, const Config&) { return {}; }
 
 // One line with what CONFIG GET shows.
 template <std::string (*print)(const Config&)>
-std::vector<Line> PrintedLine(const Config& config, const Config& defaults) {
+std::vector<Directive::Line> PrintedLine(const Config& config, const Config& defaults) {
   const std::string value = print(config);
   return {{value, value != print(defaults)}};
 }
 
 // The same, with an empty value spelled "".
 template <std::string (*print)(const Config&)>
-std::vector<Line> QuotedWhenEmptyLine(const Config& config, const Config& defaults) {
-  std::vector<Line> lines = PrintedLine<print>(config, defaults);
+std::vector<Directive::Line> QuotedWhenEmptyLine(const Config& config, const Config& defaults) {
+  std::vector<Directive::Line> lines = PrintedLine<print>(config, defaults);
   if (lines[0].value.empty()) lines[0].value = "\"\"";
   return lines;
 }
 
-std::string AssignDir(Arguments args, Config* target, bool) {
+std::string AssignDir(Directive::Arguments args, Config* target, bool) {
   if (target == nullptr) {
     return access(args[0].c_str(), X_OK) == 0 ? std::string() : std::strerror(errno);
   }
@@ -80,11 +75,11 @@ std::string AssignDir(Arguments args, Config* target, bool) {
 std::string PrintDir(const Config& config) { return config.dir.get(); }
 
 // Whoever starts the server elsewhere with the rewritten file must find the same data.
-std::vector<Line> DirLines(const Config& config, const Config&) {
+std::vector<Directive::Line> DirLines(const Config& config, const Config&) {
   return {{Quoted(config.dir.get()), true}};
 }
 
-std::string AssignBind(Arguments args, Config* target, bool) {
+std::string AssignBind(Directive::Arguments args, Config* target, bool) {
   if (args.size() > kBindAddressesMax) return "Too many bind addresses specified.";
   if (target != nullptr) {
     target->bind.set(OneEmptyWord(args) ? Words() : Words(args.begin(), args.end()));
@@ -101,12 +96,12 @@ std::string PrintBind(const Config& config) {
   return value;
 }
 
-std::vector<Line> BindLines(const Config& config, const Config& defaults) {
+std::vector<Directive::Line> BindLines(const Config& config, const Config& defaults) {
   const Words addresses = config.bind.get();
   return {{addresses.empty() ? "\"\"" : JoinWords(addresses), addresses != defaults.bind.get()}};
 }
 
-std::string AssignReplicaOf(Arguments args, Config* target, bool) {
+std::string AssignReplicaOf(Directive::Arguments args, Config* target, bool) {
   if (args.size() != 2) return kWrongArgumentCount;
   if (EqualsIgnoreCase(args[0], "no") && EqualsIgnoreCase(args[1], "one")) {
     if (target != nullptr) target->replicaof.set({});
@@ -124,14 +119,14 @@ std::string PrintReplicaOf(const Config& config) {
 }
 
 // No line at all says that the server is a primary.
-std::vector<Line> ReplicaOfLines(const Config& config, const Config&) {
+std::vector<Directive::Line> ReplicaOfLines(const Config& config, const Config&) {
   const ReplicaOf primary = config.replicaof.get();
   if (primary.empty()) return {};
   const std::string words[] = {primary.host, std::to_string(primary.port)};
   return {{JoinWords(words), true}};
 }
 
-std::string AssignSave(Arguments args, Config* target, bool append) {
+std::string AssignSave(Directive::Arguments args, Config* target, bool append) {
   std::vector<SavePoint> points;
   if (OneEmptyWord(args)) args = {};
   // No words at all take back what earlier lines have asked for.
@@ -164,10 +159,10 @@ std::string PrintSave(const Config& config) {
 
 // Written whole also when it is the default, as Redis does: a file that has one line of it would
 // otherwise lose the others.
-std::vector<Line> SaveLines(const Config& config, const Config&) {
+std::vector<Directive::Line> SaveLines(const Config& config, const Config&) {
   const std::vector<SavePoint> points = config.save.get();
   if (points.empty()) return {{"\"\"", true}};
-  std::vector<Line> lines;
+  std::vector<Directive::Line> lines;
   for (const SavePoint& point : points) lines.push_back({SavePointText(point), true});
   return lines;
 }
@@ -182,7 +177,7 @@ int FindClientClass(std::string_view name) {
   return -1;
 }
 
-std::string AssignOutputBufferLimit(Arguments args, Config* target, bool) {
+std::string AssignOutputBufferLimit(Directive::Arguments args, Config* target, bool) {
   if (args.size() % 4 != 0) return "Wrong number of arguments in buffer limit configuration.";
   struct Limit {
     uint64_t hard = 0, soft = 0;
@@ -223,9 +218,9 @@ std::string PrintOutputBufferLimit(const Config& config) {
   return value;
 }
 
-std::vector<Line> OutputBufferLimitLines(const Config& config, const Config& defaults) {
+std::vector<Directive::Line> OutputBufferLimitLines(const Config& config, const Config& defaults) {
   constexpr std::string_view kNames[kClientClasses] = {"normal", "replica", "pubsub"};
-  std::vector<Line> lines;
+  std::vector<Directive::Line> lines;
   for (int i = 0; i < kClientClasses; ++i) {
     const OutputBufferLimit& limit = config.client_output_buffer_limit[i];
     const OutputBufferLimit& initial = defaults.client_output_buffer_limit[i];
@@ -239,11 +234,12 @@ std::vector<Line> OutputBufferLimitLines(const Config& config, const Config& def
     lines.push_back({std::move(value), forced});
   }
   // What has to be said takes the places of existing lines first.
-  std::stable_partition(lines.begin(), lines.end(), [](const Line& line) { return line.forced; });
+  std::stable_partition(lines.begin(), lines.end(),
+                        [](const Directive::Line& line) { return line.forced; });
   return lines;
 }
 
-std::string AssignOomScoreAdjValues(Arguments args, Config* target, bool) {
+std::string AssignOomScoreAdjValues(Directive::Arguments args, Config* target, bool) {
   int64_t values[3];
   if (args.size() != std::size(values)) return kWrongArgumentCount;
   for (size_t i = 0; i < std::size(values); ++i) {
@@ -300,7 +296,7 @@ uint32_t NotifyFlagOf(char c) {
   return 0;
 }
 
-std::string AssignNotifyKeyspaceEvents(Arguments args, Config* target, bool) {
+std::string AssignNotifyKeyspaceEvents(Directive::Arguments args, Config* target, bool) {
   uint32_t flags = 0;
   for (const char c : args[0]) {
     const uint32_t flag = NotifyFlagOf(c);
@@ -331,12 +327,13 @@ std::string PrintNotifyKeyspaceEvents(const Config& config) {
   return value;
 }
 
-std::vector<Line> NotifyKeyspaceEventsLines(const Config& config, const Config& defaults) {
+std::vector<Directive::Line> NotifyKeyspaceEventsLines(const Config& config,
+                                                       const Config& defaults) {
   const std::string value = PrintNotifyKeyspaceEvents(config);
   return {{Quoted(value), value != PrintNotifyKeyspaceEvents(defaults)}};
 }
 
-std::string AssignLatencyPercentiles(Arguments args, Config* target, bool) {
+std::string AssignLatencyPercentiles(Directive::Arguments args, Config* target, bool) {
   std::vector<double> percentiles;
   if (OneEmptyWord(args)) args = {};
   for (const std::string& word : args) {
@@ -372,7 +369,7 @@ std::string PrintLatencyPercentiles(const Config& config) {
   return value;
 }
 
-std::string AssignLoadModule(Arguments args, Config* target, bool) {
+std::string AssignLoadModule(Directive::Arguments args, Config* target, bool) {
   if (args.empty()) return kBadDirective;
   if (target != nullptr) {
     Words modules = target->loadmodule.get();
@@ -384,7 +381,7 @@ std::string AssignLoadModule(Arguments args, Config* target, bool) {
 
 std::string PrintLoadModule(const Config& config) { return JoinWords(config.loadmodule.get()); }
 
-std::string AssignUser(Arguments args, Config* target, bool) {
+std::string AssignUser(Directive::Arguments args, Config* target, bool) {
   if (args.empty()) return kBadDirective;
   if (target != nullptr) {
     Words users = target->users.get();
@@ -396,7 +393,7 @@ std::string AssignUser(Arguments args, Config* target, bool) {
 
 std::string PrintUsers(const Config& config) { return JoinWords(config.users.get()); }
 
-std::string AssignRenameCommand(Arguments args, Config* target, bool) {
+std::string AssignRenameCommand(Directive::Arguments args, Config* target, bool) {
   if (args.size() != 2) return kBadDirective;
   if (target != nullptr) {
     auto renamed = target->renamed_commands.get();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/histogram.h"
 #include "engine/store.h"
 #include "server/command_table.h"
@@ -18,7 +19,6 @@ namespace alai {
 namespace {
 
 constexpr double kNanosPerMicro = 1e3;
-constexpr uint64_t kNanosPerMilli = 1'000'000;
 constexpr double kBytesPerKilobyte = 1024;
 
 template <class... Args>

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "engine/base/clock.h"
 #include "server/info/info.h"
 #include "server/origin_report.h"
 #include "server/server.h"
@@ -34,7 +35,6 @@ std::string OneLine(std::string text) {
 }
 
 void AppendBehind(const origin::Origin& origin, InfoText& info) {
-  constexpr int64_t kNanosPerMilli = 1'000'000;
   const origin::WriteBehind& behind = origin.behind();
   if (!behind.in_use()) return;
   const origin::WriteBehind::Backlog backlog = behind.backlog();

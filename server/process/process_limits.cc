@@ -21,7 +21,7 @@ constexpr rlim_t kOpenFilesAssumed = 1024;
 constexpr const char* kOomScoreFile = "/proc/self/oom_score_adj";
 constexpr int64_t kOomScoreMax = 1000;
 
-using Count = unsigned long long;  // as printf has it
+using PrintedCount = unsigned long long;  // as printf has it
 
 // Raises the limit towards `wanted`, which an unprivileged process may do up to the hard limit. Gives
 // the limit in force, and in `error` why it is not what was wanted, or 0.
@@ -87,7 +87,7 @@ bool PrepareOpenFiles(Config& config) {
     if (before.rlim_cur < wanted) {
       Log(LogLevel::kNotice,
           "Increased maximum number of open files to %llu (it was originally set to %llu).",
-          static_cast<Count>(wanted), static_cast<Count>(before.rlim_cur));
+          static_cast<PrintedCount>(wanted), static_cast<PrintedCount>(before.rlim_cur));
     }
     return true;
   }
@@ -95,19 +95,19 @@ bool PrepareOpenFiles(Config& config) {
     Log(LogLevel::kWarning,
         "Your current 'ulimit -n' of %llu is not enough for the server to start. Please increase "
         "your open file limit to at least %llu. Exiting.",
-        static_cast<Count>(before.rlim_cur), static_cast<Count>(wanted));
+        static_cast<PrintedCount>(before.rlim_cur), static_cast<PrintedCount>(wanted));
     return false;
   }
   config.maxclients.set(static_cast<int64_t>(now) - reserved);
   Log(LogLevel::kWarning,
       "You requested maxclients of %lld requiring at least %llu max file descriptors.",
-      static_cast<long long>(maxclients), static_cast<Count>(wanted));
+      static_cast<long long>(maxclients), static_cast<PrintedCount>(wanted));
   Log(LogLevel::kWarning, "Server can't set maximum open files to %llu because of OS error: %s.",
-      static_cast<Count>(wanted), std::strerror(error));
+      static_cast<PrintedCount>(wanted), std::strerror(error));
   Log(LogLevel::kWarning,
       "Current maximum open files is %llu. maxclients has been reduced to %lld to compensate for "
       "low ulimit. If you need higher maxclients increase 'ulimit -n'.",
-      static_cast<Count>(now), static_cast<long long>(config.maxclients.get()));
+      static_cast<PrintedCount>(now), static_cast<long long>(config.maxclients.get()));
   return true;
 }
 

@@ -15,7 +15,7 @@ constexpr std::string_view kMagic = "ALAIWJ1\n";
 constexpr std::string_view kMark = "\xa1WJ\x1a";
 constexpr uint64_t kWindowBytes = 256 * 1024;
 
-std::string Record(std::string_view payload, uint64_t salt) {
+std::string Framed(std::string_view payload, uint64_t salt) {
   std::string record(kMark);
   AppendLittleEndian(payload.size(), 4, &record);
   const uint64_t checksum = Crc64(Crc64(salt, record), payload);
@@ -50,7 +50,7 @@ bool ReadJournalHeader(std::string_view bytes, uint64_t* salt) {
 std::string AppliedRecord(uint64_t sequence, uint64_t salt) {
   std::string payload(1, static_cast<char>(JournalKind::kApplied));
   AppendLittleEndian(sequence, 8, &payload);
-  return Record(payload, salt);
+  return Framed(payload, salt);
 }
 
 uint64_t JournalRecordBytes(std::string_view rule, const WriteRequest& request) {
@@ -75,7 +75,7 @@ void AppendWriteRecord(uint64_t sequence, std::string_view rule, const WriteRequ
     payload.append(argument);
   }
   if (request.value) payload.append(*request.value);
-  out->append(Record(payload, salt));
+  out->append(Framed(payload, salt));
 }
 
 bool ReadJournalPayload(std::string_view payload, JournalKind* kind, JournalRecord* record) {

@@ -11,7 +11,7 @@ namespace alai::origin {
 namespace {
 
 constexpr size_t kUuidBytes = 36;
-constexpr size_t kNameBytesMax = 63;
+constexpr size_t kCaptureNameBytesMax = 63;
 
 struct TypeName {
   CaptureType type;
@@ -62,7 +62,7 @@ bool IsOfType(std::string_view text, CaptureType type) {
 }
 
 bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kNameBytesMax && !IsAsciiDigit(name[0]) &&
+  return !name.empty() && name.size() <= kCaptureNameBytesMax && !IsAsciiDigit(name[0]) &&
          std::all_of(name.begin(), name.end(), [](char c) { return IsAsciiAlnum(c) || c == '_'; });
 }
 

@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/rule_text.h"
 
 namespace alai::origin {
 namespace {
-
-constexpr int64_t kNanosPerMilli = 1'000'000;
 
 // Whether they have the same keys and find the same values for them.
 bool LoadsAlike(const Rule& a, const Rule& b) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/origin.h"
@@ -18,7 +19,6 @@
 namespace alai::origin {
 namespace {
 
-constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr uint64_t kBatchBytesMax = uint64_t{4} << 20;
 // How long the thread rests when nothing can be written for now.
 constexpr int64_t kRestMillis = 20;
@@ -31,7 +31,7 @@ constexpr int64_t kHoldNanosMax = 30'000 * kNanosPerMilli;
 // So often a statement may fail in a way that says nothing about the next time.
 constexpr int kHoldsMax = 12;
 // A transaction may take twice the time of one statement, and this share of it for each.
-constexpr int64_t kPatience = 2;
+constexpr int64_t kBatchPatience = 2;
 constexpr int64_t kStatementsPerTimeout = 16;
 constexpr size_t kRefusalsMax = 1000;
 
@@ -144,7 +144,7 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   for (const WriteBehind::Item& item : batch) writes.push_back({*item.state->rule, item.request()});
   const auto statements = static_cast<int64_t>(writes.size());
   const int64_t patience_ms =
-      kPatience * timeout_ms + timeout_ms * statements / kStatementsPerTimeout;
+      kBatchPatience * timeout_ms + timeout_ms * statements / kStatementsPerTimeout;
   writer.call_until_ns = NowNanos() + patience_ms * kNanosPerMilli;
   const absl::Status status = writer.source->Write(writes, std::chrono::milliseconds(timeout_ms));
   writer.call_until_ns = INT64_MAX;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/random.h"
 #include "storage/origin/flight.h"
@@ -14,11 +15,10 @@ namespace alai::origin {
 namespace {
 
 constexpr int64_t kNanosPerMicro = 1000;
-constexpr int64_t kNanosPerMilli = 1'000'000;
 // While changes in the database may go unheard, nothing is kept for longer.
 constexpr int64_t kDeafTtlMillis = 1000;
 // A call that takes this many times its timeout will not come back by itself.
-constexpr int64_t kPatience = 2;
+constexpr int64_t kLoadPatience = 2;
 // The longest time of what is no load.
 constexpr int64_t kCallNanosMax = 30'000'000'000;
 
@@ -258,7 +258,7 @@ absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& bat
   const int64_t began_ns = NowNanos();
   if (batch.front()->deadline_ns <= began_ns) return absl::DeadlineExceededError(kTooLate);
   const int64_t left_ms = (batch.front()->deadline_ns - began_ns) / kNanosPerMilli;
-  loader.call_until_ns = began_ns + kPatience * rule.timeout_ms * kNanosPerMilli;
+  loader.call_until_ns = began_ns + kLoadPatience * rule.timeout_ms * kNanosPerMilli;
   thread.GoOffline();
   absl::Status status = loader.source->Load(
       rule, keys, std::chrono::milliseconds(std::max<int64_t>(left_ms, 1)), result);

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/origin.h"
 
@@ -21,7 +22,6 @@ std::shared_ptr<RuleState> Origin::WriterOf(int db, std::string_view key,
 
 bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
                    Wait& wait, std::string* why) {
-  constexpr int64_t kNanosPerMilli = 1'000'000;
   const Rule& rule = *state->rule;
   if (paused()) {
     *why = "the origin is paused";

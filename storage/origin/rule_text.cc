@@ -12,7 +12,7 @@
 namespace alai::origin {
 namespace {
 
-constexpr size_t kNameBytesMax = 64;
+constexpr size_t kRuleNameBytesMax = 64;
 constexpr int64_t kSecondsMax = INT_MAX;
 constexpr int64_t kMillisPerSecond = 1000;
 constexpr int64_t kBatchWindowUsMax = 1'000'000;
@@ -238,7 +238,7 @@ absl::Status ReadName(const std::string& name, Rule* rule) {
     return IsAsciiAlnum(c) || c == '-' || c == '_' || c == '.';
   });
   if (name.empty()) return Invalid("origin-rule name must not be empty");
-  if (name.size() > kNameBytesMax || !good) {
+  if (name.size() > kRuleNameBytesMax || !good) {
     return Invalid("origin-rule name must be at most 64 letters, digits, '-', '_' and '.'");
   }
   rule->name = name;

@@ -9,8 +9,6 @@ namespace {
 using Kind = SqlToken::Kind;
 using Tokens = std::vector<SqlToken>;
 
-absl::Status Invalid(const std::string& what) { return absl::InvalidArgumentError(what); }
-
 std::string_view Span(const SqlToken& first, const SqlToken& last) {
   return {first.text.data(),
           static_cast<size_t>(last.text.data() + last.text.size() - first.text.data())};
@@ -32,10 +30,11 @@ absl::Status CheckBrackets(const Tokens& tokens) {
     if (token.IsSymbol('[')) open += ']';
     if (!token.IsSymbol(')') && !token.IsSymbol(']')) continue;
     if (open.empty() || open.back() != token.text[0])
-      return Invalid("its brackets are not in pairs");
+      return absl::InvalidArgumentError("its brackets are not in pairs");
     open.pop_back();
   }
-  return open.empty() ? absl::OkStatus() : Invalid("its brackets are not in pairs");
+  return open.empty() ? absl::OkStatus()
+                      : absl::InvalidArgumentError("its brackets are not in pairs");
 }
 
 // The query of one table, read from its FROM on.
@@ -172,9 +171,9 @@ absl::Status ReadStatement(std::string_view sql, Statement* statement) {
   absl::Status status = TokenizeSql(sql, &tokens);
   if (!status.ok()) return status;
   while (!tokens.empty() && tokens.back().IsSymbol(';')) tokens.pop_back();
-  if (tokens.empty()) return Invalid("it is empty");
+  if (tokens.empty()) return absl::InvalidArgumentError("it is empty");
   for (const SqlToken& token : tokens) {
-    if (token.IsSymbol(';')) return Invalid("it holds more than one statement");
+    if (token.IsSymbol(';')) return absl::InvalidArgumentError("it holds more than one statement");
   }
   status = CheckBrackets(tokens);
   if (!status.ok()) return status;
@@ -193,16 +192,17 @@ absl::Status CheckParameters(const Statement& statement, const std::vector<std::
   for (const SqlToken& token : statement.tokens) {
     if (token.kind != Kind::kParameter) continue;
     if (token.parameter > names.size()) {
-      return Invalid("there is nothing for $" + std::to_string(token.parameter) + ", only " +
-                     std::to_string(names.size()) +
-                     (names.size() == 1 ? " parameter" : " parameters"));
+      return absl::InvalidArgumentError("there is nothing for $" + std::to_string(token.parameter) +
+                                        ", only " + std::to_string(names.size()) +
+                                        (names.size() == 1 ? " parameter" : " parameters"));
     }
     used[token.parameter - 1] = true;
   }
   const auto unused = std::find(used.begin(), used.end(), false);
   if (unused == used.end()) return absl::OkStatus();
   const auto index = static_cast<size_t>(unused - used.begin());
-  return Invalid("it does not use $" + std::to_string(index + 1) + ", which is " + names[index]);
+  return absl::InvalidArgumentError("it does not use $" + std::to_string(index + 1) +
+                                    ", which is " + names[index]);
 }
 
 std::string DeriveBatchQuery(const Statement& query, Type type, const KeyPattern& pattern) {
@@ -244,7 +244,7 @@ bool FindTable(const Statement& query, size_t parameters, std::string* table,
 absl::Status ReadTableName(std::string_view text, std::string* table) {
   std::vector<std::string> names;
   if (!ReadNames(text, '.', &names) || names.size() > 2) {
-    return Invalid("it must be a table's name, perhaps with its schema");
+    return absl::InvalidArgumentError("it must be a table's name, perhaps with its schema");
   }
   *table = JoinNames(names, '.');
   return absl::OkStatus();
@@ -259,7 +259,7 @@ std::vector<std::string> TableNameParts(std::string_view table) {
 absl::Status ReadColumnNames(std::string_view text, std::vector<std::string>* columns) {
   std::vector<std::string> names;
   if (!ReadNames(text, ',', &names)) {
-    return Invalid("it must be the names of columns, with commas between them");
+    return absl::InvalidArgumentError("it must be the names of columns, with commas between them");
   }
   *columns = std::move(names);
   return absl::OkStatus();
