@@ -12,9 +12,9 @@
 #include "engine/types/stream_container.h"
 #include "engine/types/strings.h"
 #include "storage/collection_reader.h"
-#include "storage/crc64.h"
 #include "storage/dump_payload.h"
 #include "storage/record_writer.h"
+#include "tests/fuzz/dump_footer.h"
 #include "tests/storage/collection_recorder.h"
 
 namespace alai {
@@ -26,14 +26,6 @@ const PackingLimits& Limits() {
   static PackingLimits limits;
   limits.hash_entries = 4;
   return limits;
-}
-
-std::string WithFooter(std::string body) {
-  body += static_cast<char>(kDumpVersionWritten);
-  body += '\0';
-  uint64_t crc = Crc64(0, body);
-  for (int i = 0; i < 8; ++i, crc >>= 8) body += static_cast<char>(crc);
-  return body;
 }
 
 Record* RecordOf(DumpedValue& value) {
