@@ -16,7 +16,7 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # The standard headers that nearly every source includes, parsed once for all libraries and once for all
-# tests. Sources include what they use all the same: `./dev lint` reads them without these.
+# tests. Sources include what they use all the same; for headers tests/tidy sees to that.
 set(ALAI_COMMON_HEADERS
   <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <deque> <functional> <map> <memory> <mutex>
   <optional> <set> <span> <string> <string_view> <thread> <utility> <vector> <absl/status/status.h>)
