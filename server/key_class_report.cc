@@ -1,6 +1,7 @@
 #include "server/key_class_report.h"
 
 #include "engine/store.h"
+#include "server/ratio.h"
 
 namespace alai {
 
@@ -21,11 +22,7 @@ std::vector<KeyClassFigure> KeyClassFigures(Store& store, const KeyClass& key_cl
   number("counting", totals.counting ? 1 : 0);
   number("hits", hits);
   number("misses", misses);
-  const uint64_t reads = hits + misses;
-  figures.push_back(
-      {.name = "hit_ratio",
-       .is_ratio = true,
-       .ratio = reads == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(reads)});
+  figures.push_back({.name = "hit_ratio", .is_ratio = true, .ratio = Ratio(hits, hits + misses)});
   number("renewed", totals.counts[ClassFigures::kRenewed]);
   number("expired", totals.counts[ClassFigures::kExpired]);
   number("evicted", totals.counts[ClassFigures::kEvicted]);

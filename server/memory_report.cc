@@ -14,6 +14,7 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/store.h"
+#include "server/ratio.h"
 #include "server/server.h"
 #include "server/stats.h"
 

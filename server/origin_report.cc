@@ -1,7 +1,7 @@
 #include "server/origin_report.h"
 
 #include "engine/base/clock.h"
-#include "server/memory_report.h"
+#include "server/ratio.h"
 
 namespace alai {
 namespace {

@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "engine/base/clock.h"
-#include "engine/base/log.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
@@ -27,6 +26,7 @@
 #include "tests/commands/human_format.h"
 #include "tests/commands/script.h"
 #include "tests/encode_request.h"
+#include "tests/no_log.h"
 
 namespace alai {
 namespace {
@@ -38,11 +38,6 @@ constexpr int64_t kPatienceMs = 10'000;
 constexpr int64_t kStepMs = 10;
 constexpr size_t kFailuresShownMax = 10;
 constexpr int kExitSkipped = 77;
-
-class NoLog final : public LogSink {
- public:
-  void Write(LogLevel, std::string_view) override {}
-};
 
 // A server on a clock of its own, and its connections by name.
 class Process {
@@ -300,8 +295,7 @@ Outcome PlayFile(const char* path) {
 }
 
 int PlayFiles(int count, char** paths) {
-  static NoLog log;
-  SetLogSink(&log);
+  SilenceLog();
   int failed = 0;
   int skipped = 0;
   for (int i = 0; i < count; ++i) {

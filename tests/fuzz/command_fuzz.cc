@@ -17,11 +17,11 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
-#include "engine/base/log.h"
 #include "server/command_table.h"
 #include "server/config/config.h"
 #include "server/local.h"
 #include "tests/encode_request.h"
+#include "tests/no_log.h"
 #include "tests/protocol/reply_parser.h"
 
 namespace alai {
@@ -66,11 +66,6 @@ constexpr std::string_view kDebugAllowed[] = {"change-repl-id", "digest",
 
 // Settings that reach outside of the server, or lift the limit that keeps values small.
 constexpr std::string_view kSettingsRefused[] = {"dir", "proto-max-bulk-len", "logfile", "pidfile"};
-
-class NoLog final : public LogSink {
- public:
-  void Write(LogLevel, std::string_view) override {}
-};
 
 class Input {
  public:
@@ -216,8 +211,7 @@ class Session {
 }  // namespace alai
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  static alai::NoLog log;
-  alai::SetLogSink(&log);
+  alai::SilenceLog();
   alai::SeedHash("fuzz");
   return 0;
 }

@@ -11,21 +11,16 @@
 
 #include "engine/base/ascii.h"
 #include "engine/base/assert.h"
-#include "engine/base/log.h"
 #include "protocol/word_splitter.h"
 #include "server/config/command_line.h"
 #include "server/config/config_file.h"
 #include "server/config/config_rewrite.h"
 #include "server/config/directives.h"
 #include "server/config/origin_directive.h"
+#include "tests/no_log.h"
 
 namespace alai {
 namespace {
-
-class NoLog final : public LogSink {
- public:
-  void Write(LogLevel, std::string_view) override {}
-};
 
 bool TouchesMachine(std::string_view line) {
   std::vector<std::string_view> words;
@@ -84,8 +79,7 @@ void CheckCommandLine(std::string_view bytes) {
 }  // namespace alai
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static alai::NoLog no_log;
-  alai::SetLogSink(&no_log);
+  alai::SilenceLog();
   if (size == 0) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
   if ((data[0] & 1) == 0) {

@@ -14,8 +14,8 @@
 #include "storage/collection_reader.h"
 #include "storage/dump_payload.h"
 #include "storage/record_writer.h"
-#include "tests/fuzz/dump_footer.h"
 #include "tests/storage/collection_recorder.h"
+#include "tests/storage/dump_footer.h"
 
 namespace alai {
 namespace {

@@ -16,13 +16,14 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
-#include "engine/base/log.h"
+#include "protocol/word_splitter.h"
 #include "server/config/config.h"
 #include "server/local.h"
 #include "storage/rdb_types.h"
 #include "tests/encode_request.h"
-#include "tests/fuzz/dump_footer.h"
+#include "tests/no_log.h"
 #include "tests/protocol/reply_parser.h"
+#include "tests/storage/dump_footer.h"
 
 namespace alai {
 namespace {
@@ -30,8 +31,6 @@ namespace {
 constexpr Type kType = FUZZED_TYPE;
 constexpr int64_t kBulkBytesMax = 1 << 20;
 constexpr uint8_t kFormsMax = 32;  // above all that RdbType has
-
-using Words = std::vector<std::string>;
 
 // What is asked of a value "k", separated by blanks; readers first, then those that change it.
 std::vector<std::string_view> CommandsOf(Type type) {
@@ -126,11 +125,6 @@ std::vector<char> Forms() {
   return forms;
 }
 
-class NoLog final : public LogSink {
- public:
-  void Write(LogLevel, std::string_view) override {}
-};
-
 class Restorer {
  public:
   Restorer() : local_(Settings(config_), clock_), client_(local_.Connect()) {}
@@ -148,7 +142,10 @@ class Restorer {
       const Reply digests = Ask({"DEBUG", "DIGEST-VALUE", "k", "copy"});
       ASSERT(digests.elements.size() == 2 && digests.elements[0] == digests.elements[1]);
       for (const std::string_view line : CommandsOf(kType)) {
-        Ask(Split(line));
+        std::vector<std::string_view> words;
+        UnquotedWords unquoted;
+        ASSERT(SplitWords(line, words, unquoted));
+        Ask(words);
         Ask({"DUMP", "k"});
       }
     }
@@ -163,20 +160,8 @@ class Restorer {
     return config;
   }
 
-  static Words Split(std::string_view line) {
-    Words words(1);
-    for (const char c : line) {
-      if (c == ' ') {
-        words.emplace_back();
-      } else {
-        words.back() += c;
-      }
-    }
-    return words;
-  }
-
   // One whole reply and nothing else.
-  Reply Ask(const Words& words) {
+  Reply Ask(const std::vector<std::string_view>& words) {
     const std::string bytes = client_.Ask(EncodeRequest(words));
     ReplyParser parser(bytes);
     Reply reply;
@@ -195,8 +180,7 @@ class Restorer {
 }  // namespace alai
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  static alai::NoLog log;
-  alai::SetLogSink(&log);
+  alai::SilenceLog();
   alai::SeedHash("fuzz");
   return 0;
 }

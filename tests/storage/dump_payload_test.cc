@@ -8,22 +8,14 @@
 #include "engine/base/random.h"
 #include "engine/types/strings.h"
 #include "engine/types/token_buckets.h"
-#include "storage/crc64.h"
 #include "tests/catch.h"
+#include "tests/storage/dump_footer.h"
 #include "tests/storage/stock_server.h"
 
 namespace alai {
 namespace {
 
 using namespace std::string_literals;
-
-std::string WithFooter(std::string body, uint16_t version = kDumpVersionWritten) {
-  body += static_cast<char>(version);
-  body += static_cast<char>(version >> 8);
-  uint64_t crc = Crc64(0, body);
-  for (int i = 0; i < 8; ++i, crc >>= 8) body += static_cast<char>(crc);
-  return body;
-}
 
 const PackingLimits kLimits;
 

@@ -5,15 +5,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/packing_limits.h"
 #include "engine/record.h"
 #include "engine/types/collections.h"
-#include "storage/byte_order.h"
-#include "storage/crc64.h"
 #include "storage/dump_payload.h"
 #include "storage/rdb_types.h"
 #include "tests/catch.h"
+#include "tests/storage/dump_footer.h"
 
 namespace alai {
 
@@ -27,9 +27,7 @@ inline std::string Payload(RdbType type, std::string_view value,
                            uint16_t version = kDumpVersionWritten) {
   std::string payload(1, static_cast<char>(type));
   payload += value;
-  AppendLittleEndian(version, 2, &payload);
-  AppendLittleEndian(Crc64(0, payload), 8, &payload);
-  return payload;
+  return WithFooter(std::move(payload), version);
 }
 
 // The collection in a payload, as key "k"; nullptr when what it says is refused.
