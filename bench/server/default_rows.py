@@ -7,7 +7,7 @@ OURS and OTHER are commands in which {port} is replaced, each with one worker. T
 are requests a second, the median of the rounds with its spread, and the ratio.
 
 Trap: at depth 1 most of a request is the kernel's and the load generator's, so ratios are near 1 whatever the
-server does; CPU a request (compare.py, collections.py) says more.
+server does; CPU a request (compare.py, collection_commands.py) says more.
 """
 import argparse
 import csv

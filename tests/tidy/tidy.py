@@ -183,6 +183,14 @@ def names(tree, options):
                 yield f"{path}:{line_of(text, match.start())}: the name of a test has a ] [ ; or \\"
 
 
+def modules(tree, options):
+    """No script takes the name of a module of Python's own library: those beside it would import it
+    instead."""
+    for path, _ in tree.files({".py"}):
+        if pathlib.PurePath(path).stem in sys.stdlib_module_names:
+            yield f"{path}:1: has the name of a module of Python's own"
+
+
 def headers(tree, options):
     """Every header compiles alone. Results are kept by the contents of all that a header includes."""
     cache = pathlib.Path(options.cache)
@@ -272,7 +280,7 @@ def is_function(head):
 
 
 RULES = {rule.__name__: rule for rule in
-         (layering, includes, length, opening, words, clock, paths, names, headers)}
+         (layering, includes, length, opening, words, clock, paths, names, modules, headers)}
 
 
 def main():

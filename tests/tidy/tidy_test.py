@@ -62,6 +62,12 @@ class Tidy(unittest.TestCase):
         self.write("tests/b_test.cc", '// Test.\nTEST_CASE_METHOD(Fixture, "lies in [0, 1)") {}\n')
         self.assert_found("names", "tests/b_test.cc:2", "name of a test")
 
+    def test_modules(self):
+        self.write("bench/strings.py", '"""Strings."""\n')
+        self.assertEqual(self.check("modules"), [])
+        self.write("bench/collections.py", '"""Collections."""\n')
+        self.assert_found("modules", "bench/collections.py:1", "module of Python's own")
+
     def test_includes(self):
         self.write("engine/table.h", "// Table.\n")
         self.write("engine/good.cc", '// Good.\n#include "engine/table.h"\n#include <vector>\n')

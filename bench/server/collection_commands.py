@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Question: what do commands on collections cost a server, beside another server?
 
-  collections.py [--rounds 3] [--rows NAME,...] [--benchmark PATH] -- OURS... -- OTHER...
+  collection_commands.py [--rounds 3] [--rows NAME,...] [--benchmark PATH] -- OURS... -- OTHER...
 
 OURS and OTHER are commands in which {port} is replaced, each with one worker. Prints CPU microseconds of the
 server a request, user and system: the median of rounds in which the servers take turns, their ratio and the
