@@ -11,6 +11,7 @@
 #include "engine/store.h"
 #include "server/command_table.h"
 #include "server/config/config.h"
+#include "server/config/origin_directive.h"
 #include "server/frontend.h"
 #include "server/key_class_rules.h"
 #include "server/latency_monitor.h"
@@ -301,9 +302,11 @@ std::string Server::Apply(ApplyHook hook) {
     case ApplyHook::kOriginLimits:
       FollowOriginLimits();
       return {};
-    case ApplyHook::kOriginRules:
-      FollowOriginRules();
-      return {};
+    case ApplyHook::kOriginRules: {
+      std::string error = CheckRuleDatabases(config_.origin_rule.get(), config_.databases);
+      if (error.empty()) FollowOriginRules();
+      return error;
+    }
     case ApplyHook::kOriginUrl:
       return FollowOriginUrl();
     case ApplyHook::kClientMemory:

@@ -21,6 +21,7 @@
 #include "server/command_spec.h"
 #include "server/commands/forgotten_values.h"
 #include "server/config/config.h"
+#include "server/config/origin_directive.h"
 #include "server/help_reply.h"
 #include "server/origin_report.h"
 #include "server/server.h"
@@ -133,6 +134,8 @@ void OriginSet(Call& call) {
   auto rule = std::make_shared<origin::Rule>();
   const absl::Status status = origin::ReadRule(words, rule.get());
   if (!status.ok()) return call.Fail(ErrorLine(TextOf(status)));
+  std::string misplaced = CheckRuleDatabases({rule}, call.server().config().databases);
+  if (!misplaced.empty()) return call.Fail(ErrorLine(std::move(misplaced)));
   auto answered = std::make_shared<Answered>();
   const bool asked = AskDatabase(call, answered, [rule](origin::Source& source) {
     return source.Check(*rule, std::chrono::milliseconds(rule->timeout_ms));

@@ -13,6 +13,7 @@
 #include "engine/base/log.h"
 #include "protocol/word_splitter.h"
 #include "server/config/directives.h"
+#include "server/config/origin_directive.h"
 #include "server/version.h"
 
 namespace alai {
@@ -190,6 +191,8 @@ std::optional<ConfigError> ConfigLoader::Finish() {
   if (config_.cluster_enabled && !config_.replicaof.empty()) {
     return wrong("replicaof directive not allowed in cluster mode");
   }
+  std::string misplaced = CheckRuleDatabases(config_.origin_rule.get(), config_.databases);
+  if (!misplaced.empty()) return wrong(std::move(misplaced));
   if (!config_.users.empty() && !config_.aclfile.empty()) {
     return ConfigError{ConfigError::Kind::kLog,
                        "Configuring users in the configuration file and at the same time an ACL "

@@ -118,6 +118,15 @@ std::string OriginRuleText(const origin::Rule& rule) {
   return text;
 }
 
+std::string CheckRuleDatabases(const origin::Rules& rules, int64_t databases) {
+  for (const std::shared_ptr<const origin::Rule>& rule : rules) {
+    if (rule->db < databases) continue;
+    return "origin rule '" + rule->name + "' is about database " + std::to_string(rule->db) +
+           ", the last one is " + std::to_string(databases - 1) + " (see databases)";
+  }
+  return {};
+}
+
 constinit const Directive::Special kOriginRuleSpecial = {AssignOriginRules, PrintOriginRules,
                                                          OriginRuleLines, SplitOriginRules};
 

@@ -66,6 +66,7 @@ void Origin::SetRules(Rules rules) {
   const bool writes_behind = std::any_of(rules.begin(), rules.end(), [](const auto& rule) {
     return rule->write == WritePolicy::kBehind;
   });
+  for (const auto& rule : rules) ASSERT(rule->db < store_.databases());
   auto fresh = std::make_unique<Snapshot>();
   std::unique_lock guard(mutex_);
   for (const std::shared_ptr<const Rule>& rule : rules) {

@@ -129,7 +129,7 @@ class Origin final : public MissSource {
   void SetOptions(const OriginOptions& options);
   // A rule that is the same as before keeps its figures. What other rules would have loaded for a key is no
   // longer believed; that takes a look at all keys, which a thread does in the background. From a thread of the
-  // store.
+  // store, which has the databases that the rules are about.
   void SetRules(Rules rules);
   // Calls `wake` once no value is served any more that only rules of the past would have loaded. False: that is
   // so already.

@@ -160,6 +160,10 @@ TEST_CASE("Lines that add up", "[config]") {
   const std::string a = "origin-rule a a:{x:int} query 'SELECT $1'\n";
   CHECK(Load(config, a + "origin-rule a c:{x:int} query 'SELECT $1'")
             .find("origin rule 'a' is defined twice") != std::string::npos);
+  const std::string far = "origin-rule far a:{x:int} db 3 query 'SELECT $1'\n";
+  CHECK(Load(config, far + "databases 3") ==
+        "0: origin rule 'far' is about database 3, the last one is 2 (see databases)");
+  CHECK(Load(config, far + "databases 4") == "");
   CHECK(Load(config, a + "origin-rule \"\"") == "");
   CHECK(config.origin_rule.get().empty());
 }

@@ -130,6 +130,26 @@ TEST_CASE("CONFIG SET origin-rule puts rules in the place of others", "[origin]"
   CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*2\r\n" + Bulk("n") + Bulk("o"));
 }
 
+TEST_CASE("A rule is about a database that there is", "[origin]") {
+  OriginFixture server;
+  const auto client = server.Connect();
+  const auto set = [&](const std::string& db) {
+    return Request({"ORIGIN", "SET", "m", "m:{id:text}", "db", db, "query", "SELECT $1"});
+  };
+  const std::string error =
+      "origin rule 'm' is about database 16, the last one is 15 (see databases)\r\n";
+  CHECK(client.Ask(set("16")) == "-ERR " + error);
+  CHECK(client.Ask(set("1000000000")).starts_with("-ERR origin rule 'm' is about database"));
+  CHECK(client.Ask(Request(
+            {"CONFIG", "SET", "origin-rule", "m \"m:{id:text}\" db 16 query \"SELECT $1\""})) ==
+        "-ERR CONFIG SET failed (possibly related to argument 'origin-rule') - " + error);
+  CHECK(client.Ask(Request({"ORIGIN", "LIST"})) == "*0\r\n");
+  server.Expect(client, set("15"), kOk);
+  server.database.Put("1", "one");
+  server.Expect(client, Request({"ORIGIN", "WARM", "m", "SELECT id FROM t"}), kOk);
+  server.RunUntil([&] { return server.figures("m").Get(origin::RuleFigures::kFilled) == 1; });
+}
+
 TEST_CASE("A load by a rule of the past does not put its value in place", "[origin]") {
   OriginFixture server;
   server.AddRule(Rule("m"));
