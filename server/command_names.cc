@@ -51,6 +51,7 @@ constexpr BitName kCategoryNames[] = {
     {kCatScripting, "scripting"},
     {kCatRate, "rate"},
     {kCatOrigin, "origin"},
+    {kCatKeyClass, "keyclass"},
 };
 
 constexpr BitName kKeyUseNames[] = {
@@ -120,6 +121,8 @@ std::string_view GroupName(Group group) {
       return "rate";
     case Group::kOrigin:
       return "origin";
+    case Group::kKeyClass:
+      return "keyclass";
   }
   return "";
 }

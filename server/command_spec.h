@@ -56,7 +56,7 @@ enum CommandFlag : uint32_t {
 //   kWrite @write, kReadOnly @read (not of scripts), kAdmin @admin @dangerous, kPubSub @pubsub,
 //   kBlocking @blocking, kFast @fast, otherwise @slow;
 //   the groups string, list, set, sorted set, hash, hyperloglog, geo, stream, bitmap, connection,
-//   transactions, scripting, rate and origin give the category of that name, but not to a container.
+//   transactions, scripting, rate, origin and key class give the category of that name, but not to a container.
 // So commands of the generic group name kCatKeyspace themselves.
 enum AclCategory : uint32_t {
   kCatKeyspace = 1 << 0,
@@ -80,8 +80,9 @@ enum AclCategory : uint32_t {
   kCatConnection = 1 << 18,
   kCatTransaction = 1 << 19,
   kCatScripting = 1 << 20,
-  kCatRate = 1 << 21,    // ours: token buckets and key classes
-  kCatOrigin = 1 << 22,  // ours: the database behind the cache
+  kCatRate = 1 << 21,      // ours: token buckets
+  kCatOrigin = 1 << 22,    // ours: the database behind the cache
+  kCatKeyClass = 1 << 23,  // ours: rules for keys by prefix
 };
 
 enum class Group : uint8_t {
@@ -102,8 +103,9 @@ enum class Group : uint8_t {
   kGeo,
   kStream,
   kBitmap,
-  kRate,    // ours
-  kOrigin,  // ours
+  kRate,      // ours
+  kOrigin,    // ours
+  kKeyClass,  // ours
 };
 
 // What a command does with the keys of one spec; names as COMMAND DOCS prints them.

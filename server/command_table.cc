@@ -152,6 +152,8 @@ uint32_t CategoryOfGroup(Group group) {
       return kCatRate;
     case Group::kOrigin:
       return kCatOrigin;
+    case Group::kKeyClass:
+      return kCatKeyClass;
     case Group::kGeneric:
     case Group::kPubSub:
     case Group::kServer:

@@ -141,8 +141,7 @@ TEST_CASE("The arguments of every command are documented as running servers do",
     const int key_specs = KeySpecs(*command.spec);
     const std::string ours = Parsed(command.spec->arguments, key_specs);
     CHECK_FALSE(ours.starts_with("error: "));
-    if (command.spec->group == Group::kRate || command.spec->group == Group::kOrigin)
-      continue;  // ours alone
+    if (IsOursAlone(command.spec->group)) continue;
     const auto found = reference.find(command.full_name);
     REQUIRE(found != reference.end());
     CHECK(ours == Parsed(found->second, key_specs));

@@ -365,7 +365,7 @@ TEST_CASE("Every command is described as running servers describe it", "[command
   for (const CommandInfo& command : table.commands()) {
     const CommandSpec& spec = *command.spec;
     INFO(command.full_name);
-    if (spec.group == Group::kRate || spec.group == Group::kOrigin) continue;  // ours alone
+    if (IsOursAlone(spec.group)) continue;
     const auto found = reference.find(command.full_name);
     REQUIRE(found != reference.end());
     const std::vector<std::string>& fact = found->second;
@@ -381,6 +381,19 @@ TEST_CASE("Every command is described as running servers describe it", "[command
     CHECK(spec.since == fact[kSince]);
     CHECK(GroupName(spec.group) == fact[kGroup]);
     CHECK_FALSE(spec.summary.empty());
+  }
+}
+
+TEST_CASE("KEYCLASS has a category of its own", "[command_table]") {
+  const CommandTable table;
+  const auto categories = [&](std::string_view name) {
+    return Names(table.FindFullName(name)->categories, AclCategoryNames(), "@", " ");
+  };
+  CHECK(categories("keyclass|set") == "@admin @slow @dangerous @keyclass");
+  CHECK(categories("keyclass|del") == "@admin @slow @dangerous @keyclass");
+  CHECK(categories("keyclass|purge") == "@write @slow @dangerous @keyclass");
+  for (const char* name : {"get", "help", "list", "stats"}) {
+    CHECK(categories("keyclass|" + std::string(name)) == "@slow @keyclass");
   }
 }
 

@@ -3,9 +3,17 @@
 
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "server/command_spec.h"
+
 namespace alai {
+
+// Commands of these groups are known to no other server.
+inline bool IsOursAlone(Group group) {
+  return group == Group::kRate || group == Group::kOrigin || group == Group::kKeyClass;
+}
 
 // The rows of a file, split at tabs; lines that begin with '#' are comments.
 inline std::vector<std::vector<std::string>> ReadReference(const std::string& path) {
