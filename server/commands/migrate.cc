@@ -258,7 +258,7 @@ class Migration final : public Suspension {
       case PeerLink::Failure::kWrite:
         return "IOERR error or timeout writing to target instance";
       default:
-        return "IOERR error or timeout reading from target instance";
+        return "IOERR error or timeout reading to target instance";
     }
   }
 

@@ -232,9 +232,7 @@ class Migrate(ServerCase):
         while time.monotonic() - began < 0.5:
             self.assertEqual(other.call("GET", "k"), b"v")
             self.assertEqual(other.call("SET", "k", "v"), OK)
-        self.assert_error(
-            self.here.read(), "IOERR error or timeout reading from target instance"
-        )
+        self.assert_error(self.here.read(), "IOERR error or timeout reading to target instance")
         self.assertEqual(self.here.call("GET", "k"), b"v")
 
     def test_a_target_that_fails_costs_no_key(self):
@@ -250,7 +248,7 @@ class Migrate(ServerCase):
         self.here.call("SET", "k", "v")
         connecting = "IOERR error or timeout connecting to the client"
         writing = "IOERR error or timeout writing to target instance"
-        reading = "IOERR error or timeout reading from target instance"
+        reading = "IOERR error or timeout reading to target instance"
         for port, error in (
             (unused, writing),
             (0, writing),
