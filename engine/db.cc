@@ -85,6 +85,12 @@ inline void Db::WipeMark(Shard& shard, KeyView key) {
     shard.marks.Wipe(index_, key);
 }
 
+inline void Db::NoteWrite(Shard& shard, KeyView key) {
+  WipeMark(shard, key);
+  if (shard.watches.any()) [[unlikely]]
+    shard.watches.Written(index_, key);
+}
+
 Record* Db::FindEvenOver(KeyView key, bool* over) {
   DASSERT(access_ == Access::kLocked);
   const Table* table = store_.shards_[store_.ShardIndex(key.hash)].table(index_);
@@ -135,7 +141,7 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
   Table* table = shard.table(index_);
   if (table == nullptr) table = &shard.MakeTable(index_);
   fresh->set_generation(store_.generation());
-  WipeMark(shard, key);
+  NoteWrite(shard, key);
   if (shard.waiters.any()) [[unlikely]]
     NoteReady(key);
   const bool lru = store_.access_clock() == AccessClock::kLru;
@@ -158,7 +164,7 @@ inline Db::PutOutcome Db::Publish(KeyView key, Record* fresh) {
 bool Db::Erase(KeyView key, FreeCause cause) {
   DASSERT(access_ == Access::kLocked);
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
-  WipeMark(shard, key);
+  NoteWrite(shard, key);
   Table* table = shard.table(index_);
   if (table == nullptr) return false;
   const SlotPlace place = shard.Locate(*table, key);
@@ -210,7 +216,7 @@ Record* Db::ReplaceDeadline(KeyView key, Record* record, UnixMillis deadline, bo
   Table& table = *shard.table(index_);
   const SlotPlace place = shard.Locate(table, key);
   DASSERT(place && place.word().record() == record);
-  WipeMark(shard, key);
+  NoteWrite(shard, key);
   Record* fresh = record->CopyWithDeadline(deadline, pinned, from_origin);
   Stamp(fresh);
   shard.Replace(thread_, table, key, place, fresh);
@@ -221,7 +227,7 @@ void Db::MoveDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked && record->CanHoldDeadline(deadline));
   Shard& shard = store_.shards_[store_.ShardIndex(key.hash)];
   Table& table = *shard.table(index_);
-  WipeMark(shard, key);
+  NoteWrite(shard, key);
   Stamp(record);
   if (deadline >= record->deadline()) return Shard::PutOffDeadline(table, record, deadline);
   const SlotPlace place = shard.Locate(table, key);
@@ -233,7 +239,7 @@ void Db::Stamp(Record* record) { record->set_generation(store_.generation()); }
 
 void Db::Changed(KeyView key, Record* record) {
   Stamp(record);
-  WipeMark(store_.shards_[store_.ShardIndex(key.hash)], key);
+  NoteWrite(store_.shards_[store_.ShardIndex(key.hash)], key);
   if (record->from_origin()) [[unlikely]]
     record = ReplaceDeadline(key, record, record->deadline(), record->pinned());
   if (store_.key_classes() == nullptr || record->has_deadline()) [[likely]]

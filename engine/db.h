@@ -156,6 +156,7 @@ class Db {
   void LogClassDeadline(KeyView key, UnixMillis deadline);
   Record* AskOrigin(KeyView key, Record* record);
   void WipeMark(Shard& shard, KeyView key);
+  void NoteWrite(Shard& shard, KeyView key);
   void MeetExpired(Shard& shard, Table& table, KeyView key);
   void Touch(KeyView key, const Record* record) const;
   void TouchFrequency(KeyView key, const Record* record) const;

@@ -15,6 +15,7 @@
 #include "engine/base/steady_time.h"
 #include "engine/free_cause.h"
 #include "engine/key_marks.h"
+#include "engine/key_watches.h"
 #include "engine/shard_lock.h"
 #include "engine/table.h"
 #include "engine/waiters.h"
@@ -37,6 +38,8 @@ class Shard {
   Waiters waiters;
   // Which keys are being loaded from the origin, or are known not to be there.
   KeyMarks marks;
+  // Who wants to know of writes to keys of this shard.
+  KeyWatches watches;
 
   // nullptr while the database has never held a key here.
   Table* table(int db) const { return tables_[db].load(std::memory_order_acquire); }

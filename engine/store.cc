@@ -101,6 +101,7 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
   std::lock_guard guard(detached_mutex_);
   for (uint32_t i = 0; i < shard_count_; ++i) {
     shards_[i].marks.WipeDatabase(db);
+    shards_[i].watches.DatabaseWritten(db);
     std::unique_ptr<Table> table = shards_[i].Detach(db);
     if (table == nullptr) continue;
     const uint64_t bytes = table->record_bytes.Get() + table->segment_bytes.Get();
@@ -113,8 +114,10 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
 
 void Store::SwapDatabases(int a, int b) {
   for (uint32_t i = 0; i < shard_count_; ++i) {
-    shards_[i].marks.WipeDatabase(a);
-    shards_[i].marks.WipeDatabase(b);
+    for (const int db : {a, b}) {
+      shards_[i].marks.WipeDatabase(db);
+      shards_[i].watches.DatabaseWritten(db);
+    }
     shards_[i].SwapTables(a, b);
   }
   purge_.Restart();

@@ -1,9 +1,13 @@
 // MIGRATE: moves or copies keys to another server, by what DUMP gives and RESTORE takes.
 //
-// The keys are not locked while they are on their way. When the other server has them, their shards are
-// locked and what has not changed meanwhile is deleted here; what has changed is sent once more, and what
-// has gone is deleted there, with the shards still locked. So the keys move at one instant, whatever others
-// do to them, and who they belong to waits only for keys that are written to while they move.
+// Nothing is locked while anything is on its way. When the other server has the keys, their shards are locked
+// for an instant: those that nobody has written to meanwhile are deleted here, all at once; the others are
+// encoded anew and sent once more, and what has gone is deleted there, until nobody comes between. Keys that
+// keep changing for longer than the time-out stay here, and the client is told; the other server may have them
+// as they were.
+//
+// Whether a key was written to is what its watch says, not its value: a server that is asked to migrate to
+// itself receives the same value again, which must not be taken for the one that has left.
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -16,6 +20,7 @@
 
 #include "engine/base/ascii.h"
 #include "engine/base/number.h"
+#include "engine/key_watches.h"
 #include "engine/lock_request.h"
 #include "engine/store.h"
 #include "engine/types/keys.h"
@@ -35,6 +40,9 @@ namespace {
 
 constexpr size_t kFirstOption = 6;
 
+// Behind IOERR the key may be on both servers, as clients know.
+constexpr std::string_view kChanging =
+    "IOERR keys changed faster than the target instance took them";
 constexpr std::string_view kKeyAndKeys =
     "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
 
@@ -131,51 +139,43 @@ class Migration final : public Suspension {
   }
 
   Next Resume(Call& call) override {
-    if (step_ == Step::kEncode) {
-      if (!shards_.Acquire()) return Next::kWait;
-      Encode(call);
-      Release(call);
-      if (moving_.empty()) {
-        call.reply().SimpleString("NOKEY");
-        return Next::kDone;
-      }
-      SendAll();
-      step_ = Step::kSend;
-    }
     if (step_ == Step::kSend) {
       if (!link_->done()) return Next::kWait;
       TakeReplies();
       if (options_.copy) return Finish(call);
       step_ = Step::kSettle;
     }
-    if (step_ == Step::kSettle) {
-      if (!shards_.Acquire()) return Next::kWait;
-      if (!Settle(call)) return Finish(call);
-      // Others run before the shards are released.
-      ServeWaiters(call);
-      step_ = Step::kSendAgain;
+    if (!shards_.Acquire()) return Next::kWait;
+    std::vector<std::string> requests = step_ == Step::kEncode ? Encode(call) : Settle(call);
+    ServeWaiters(call);
+    shards_.Release();
+    if (moving_.empty()) {
+      call.reply().SimpleString("NOKEY");
+      return Next::kDone;
     }
-    if (!link_->done()) return Next::kWait;
-    TakeReplies();
-    for (const Moving& moving : moving_) {
-      if (moving.state == State::kArrived) Delete(call, moving);
+    if (requests.empty() || GivesUp(call)) return Finish(call);
+    if (link_ == nullptr) {
+      link_ = server_.peer_links().Open(
+          options_.target, [worker = &worker_, client = client_id_] { worker->Wake(client); });
     }
-    return Finish(call);
+    link_->Send(std::move(requests));
+    step_ = Step::kSend;
+    return Next::kWait;
   }
 
  private:
   enum class Step : uint8_t {
-    kEncode,     // locks the shards for an instant and encodes the keys
-    kSend,       // waits until the other server has them
-    kSettle,     // locks the shards and deletes what has arrived
-    kSendAgain,  // waits, with the shards locked, until it has what had changed
+    kEncode,  // locks the shards for an instant and encodes the keys
+    kSend,    // waits until the other server has answered
+    kSettle,  // locks the shards for an instant, deletes what has arrived and encodes what has changed
   };
-  enum class State : uint8_t { kSent, kArrived, kKept };
+  enum class State : uint8_t { kSent, kArrived, kSettled };
   struct Moving {
     std::string key;
-    std::string payload;
     UnixMillis deadline = kNoDeadline;
-    State state = State::kKept;  // without a request of its own under way
+    bool absent = false;              // what was sent last says that there is no such key
+    State state = State::kSettled;    // nothing more is to be done about it
+    std::unique_ptr<KeyWatch> watch;  // tells of writes since it was encoded, unless it is copied
   };
 
   static void WakeForShards(void* migration) {
@@ -188,34 +188,27 @@ class Migration final : public Suspension {
     return Db(db.store(), db.thread(), db.tally(), db.index(), Access::kLocked, call.now());
   }
 
-  // False: the key is missing.
-  bool EncodeKey(Call& call, Lookup lookup, Moving* moving) const {
-    Db db = LockedDb(call);
-    const Record* record = db.Find(MakeKey(moving->key), lookup);
-    if (record == nullptr || AllOver(*record, call.now())) return false;
-    moving->payload = EncodeDump(*record, call.now(), server_.config().rdbcompression);
-    moving->deadline = record->deadline();
-    return true;
+  static const Record* Find(Db& db, const Moving& moving, Lookup lookup) {
+    const Record* record = db.Find(MakeKey(moving.key), lookup);
+    return record == nullptr || AllOver(*record, db.now()) ? nullptr : record;
   }
 
-  void Encode(Call& call) {
-    now_ = call.now();
-    std::erase_if(moving_, [&](Moving& moving) { return !EncodeKey(call, Lookup::kUse, &moving); });
-  }
-
-  std::string Restore(Moving& moving, bool replace) {
-    const UnixMillis ttl =
-        moving.deadline == kNoDeadline ? 0 : std::max<UnixMillis>(moving.deadline - now_, 1);
-    const std::string ttl_text = std::to_string(ttl);
-    std::vector<std::string_view> words = {"RESTORE", moving.key, ttl_text, moving.payload};
-    if (replace) words.emplace_back("REPLACE");
+  // The request that makes the key there what it is here.
+  std::string Restore(Moving& moving, const Record& record, UnixMillis now, bool replace) const {
+    moving.deadline = record.deadline();
+    moving.absent = false;
     moving.state = State::kSent;
+    const UnixMillis ttl =
+        moving.deadline == kNoDeadline ? 0 : std::max<UnixMillis>(moving.deadline - now, 1);
+    const std::string ttl_text = std::to_string(ttl);
+    const std::string payload = EncodeDump(record, now, server_.config().rdbcompression);
+    std::vector<std::string_view> words = {"RESTORE", moving.key, ttl_text, payload};
+    if (replace) words.emplace_back("REPLACE");
     return RequestOf(words);
   }
 
-  void SendAll() {
-    link_ = server_.peer_links().Open(
-        options_.target, [worker = &worker_, client = client_id_] { worker->Wake(client); });
+  // With the shards locked: the first requests. Keys that are missing are left out.
+  std::vector<std::string> Encode(Call& call) {
     std::vector<std::string> requests;
     if (!options_.authentication.empty()) {
       const std::vector<std::string>& words = options_.authentication;
@@ -224,11 +217,25 @@ class Migration final : public Suspension {
     const std::string_view select[] = {"SELECT", options_.database};
     requests.push_back(RequestOf(select));
     greetings_ = requests.size();
-    for (Moving& moving : moving_) requests.push_back(Restore(moving, options_.replace));
-    link_->Send(std::move(requests));
+    Db db = LockedDb(call);
+    std::erase_if(moving_, [&](Moving& moving) {
+      const Record* record = Find(db, moving, Lookup::kUse);
+      if (record == nullptr) return true;
+      requests.push_back(Restore(moving, *record, call.now(), options_.replace));
+      if (!options_.copy) {
+        const KeyView key = MakeKey(moving.key);
+        moving.watch = std::make_unique<KeyWatch>(WatchesOf(db, key), db.index(), key);
+      }
+      return false;
+    });
+    return requests;
   }
 
-  // Notes which keys the other server has taken, and the first error.
+  static KeyWatches& WatchesOf(Db& db, KeyView key) {
+    return db.store().shard(db.store().ShardIndex(key.hash)).watches;
+  }
+
+  // Notes which requests the other server has obeyed, and the first error.
   void TakeReplies() {
     size_t index = 0;
     bool greeted = true;
@@ -244,7 +251,7 @@ class Migration final : public Suspension {
     for (; greetings_ > 0; --greetings_) greeted = succeeded() && greeted;
     for (Moving& moving : moving_) {
       if (moving.state != State::kSent) continue;
-      moving.state = succeeded() && greeted ? State::kArrived : State::kKept;
+      moving.state = succeeded() && greeted ? State::kArrived : State::kSettled;
     }
     if (link_->failure() != PeerLink::Failure::kNone && error_.empty()) {
       error_ = FailureText(link_->failure());
@@ -262,35 +269,46 @@ class Migration final : public Suspension {
     }
   }
 
-  // With the shards locked: deletes what is as it was sent and sends what is not. False: there is nothing to
-  // send.
-  bool Settle(Call& call) {
-    now_ = call.now();
+  // With the shards locked: deletes what is as it was sent, and gives the requests for what is not.
+  std::vector<std::string> Settle(Call& call) {
     std::vector<std::string> requests;
+    Db db = LockedDb(call);
     for (Moving& moving : moving_) {
       if (moving.state != State::kArrived) continue;
-      Moving present;
-      present.key = moving.key;
-      if (!EncodeKey(call, Lookup::kPeek, &present)) {
+      const KeyView key = MakeKey(moving.key);
+      const Record* record = Find(db, moving, Lookup::kPeek);
+      if (record != nullptr &&
+          (moving.absent || moving.watch->written() || moving.deadline != record->deadline())) {
+        moving.watch->Renew();
+        requests.push_back(Restore(moving, *record, call.now(), true));
+      } else if (record != nullptr) {
+        keys::Delete(db, key);
+        WatchesOf(db, key).Taken(db.index(), key);
+        moving.state = State::kSettled;
+      } else if (moving.absent || moving.watch->taken()) {
+        moving.state = State::kSettled;
+      } else {
         const std::string_view words[] = {"DEL", moving.key};
         requests.push_back(RequestOf(words));
+        moving.absent = true;
         moving.state = State::kSent;
-      } else if (present.payload == moving.payload && present.deadline == moving.deadline) {
-        Delete(call, moving);
-        moving.state = State::kKept;
-      } else {
-        moving = std::move(present);
-        requests.push_back(Restore(moving, true));
       }
     }
-    if (requests.empty() || link_->failure() != PeerLink::Failure::kNone) return false;
-    link_->Send(std::move(requests));
-    return true;
+    return requests;
   }
 
-  void Delete(Call& call, const Moving& moving) const {
-    Db db = LockedDb(call);
-    keys::Delete(db, MakeKey(moving.key));
+  // Whether what is to be sent must be left: nobody takes it, or the keys have changed for as long as the
+  // client would wait for an answer.
+  bool GivesUp(Call& call) {
+    if (step_ == Step::kEncode) return false;
+    if (link_->failure() != PeerLink::Failure::kNone) return true;
+    const int64_t now_ns = call.worker().monotonic_ns();
+    if (settling_until_ns_ == 0) {
+      settling_until_ns_ = now_ns + std::chrono::nanoseconds(options_.target.timeout).count();
+    }
+    if (now_ns < settling_until_ns_) return false;
+    if (error_.empty()) error_ = kChanging;
+    return true;
   }
 
   void ServeWaiters(Call& call) {
@@ -299,14 +317,7 @@ class Migration final : public Suspension {
     call.db().store().ServeWaiters(thread, call.db().tally(), call.now(), HeldByRequest(shards_));
   }
 
-  void Release(Call& call) {
-    if (!shards_.held()) return;
-    ServeWaiters(call);
-    shards_.Release();
-  }
-
   Next Finish(Call& call) {
-    Release(call);
     if (error_.empty()) {
       call.reply().Ok();
     } else {
@@ -320,10 +331,10 @@ class Migration final : public Suspension {
   const uint64_t client_id_;
   const MigrateOptions options_;
   Step step_ = Step::kEncode;
-  UnixMillis now_ = 0;  // when the keys were encoded
   std::vector<Moving> moving_;
   size_t greetings_ = 0;  // requests before those for keys, whose replies have not been looked at
-  std::string error_;     // what the client is told
+  int64_t settling_until_ns_ = 0;  // 0: nothing has been sent for the second time
+  std::string error_;              // what the client is told
   std::shared_ptr<PeerLink> link_;
   LockRequest shards_;
 };

@@ -173,26 +173,98 @@ class Migrate(ServerCase):
                 other.call("APPEND", "changed", "+")
                 other.call("DEL", "gone")
                 other.call("PEXPIRE", "lives", LONG_MS)
+                other.call("SET", "equal", "x")
             return b"+OK\r\n"
 
         target = self.target(answer)
-        for key in ("changed", "gone", "lives", "same"):
+        for key in ("changed", "gone", "lives", "equal", "same"):
             self.here.call("SET", key, "x")
         reply = self.here.call(
             "MIGRATE", "127.0.0.1", target.port, "", 0, LONG_MS,
-            "KEYS", "changed", "gone", "lives", "same",
+            "KEYS", "changed", "gone", "lives", "equal", "same",
         )  # fmt: skip
         self.assertEqual(reply, OK)
         self.assertEqual(self.here.call("DBSIZE"), 0)
-        again = target.requests[5:]
+        again = target.requests[6:]
         self.assertEqual(again[0][:3], [b"RESTORE", b"changed", b"0"])
         self.assertEqual(again[0][4], b"REPLACE")
         self.assertEqual(again[1], [b"DEL", b"gone"])
         self.assertEqual(again[2][:2], [b"RESTORE", b"lives"])
         self.assertNotEqual(again[2][2], b"0")
-        self.assertEqual(len(again), 3)
+        self.assertEqual(again[3][:2], [b"RESTORE", b"equal"])
+        self.assertEqual(len(again), 4)
         self.here.call("RESTORE", "check", 0, again[0][3])
         self.assertEqual(self.here.call("GET", "check"), b"x+")
+
+    def test_a_server_that_migrates_to_itself_keeps_its_keys(self):
+        self.here.call("SET", "string", "v")
+        self.here.call("HSET", "hash", "field", "value")
+        for key in ("string", "hash"):
+            reply = self.here.call("MIGRATE", "127.0.0.1", self.ours.port, key, 0, 300, "REPLACE")
+            self.assertIsInstance(reply, wire.Error)
+            self.assertEqual(reply.text.split()[0], b"IOERR")
+        self.assertEqual(self.here.call("GET", "string"), b"v")
+        self.assertEqual(self.here.call("HGETALL", "hash"), [b"field", b"value"])
+
+    def test_nobody_waits_while_a_slow_target_takes_what_has_changed(self):
+        other = self.connect(self.ours, 5.0)
+        asked_again = threading.Event()
+        goes_on = threading.Event()
+        self.addCleanup(goes_on.set)
+
+        def answer(request: list[bytes]) -> bytes:
+            if request[0] == b"RESTORE" and not asked_again.is_set():
+                if request[-1] == b"REPLACE":
+                    asked_again.set()
+                    goes_on.wait(LONG_MS / 1000)
+                else:
+                    other.call("SET", "k", "second")
+            return b"+OK\r\n"
+
+        target = self.target(answer)
+        self.here.call("SET", "k", "first")
+        self.here.send(migrate("127.0.0.1", target.port, "k", 0, LONG_MS))
+        self.assertTrue(asked_again.wait(LONG_MS / 1000))
+        self.assertEqual(other.call("SET", "k", "third"), OK)
+        goes_on.set()
+        self.assertEqual(self.here.read(), OK)
+        self.assertEqual(self.here.call("EXISTS", "k"), 0)
+        self.here.call("RESTORE", "check", 0, target.requests[-1][3])
+        self.assertEqual(self.here.call("GET", "check"), b"third")
+
+    def test_a_key_that_keeps_changing_stays(self):
+        other = self.connect(self.ours)
+
+        def answer(request: list[bytes]) -> bytes:
+            if request[0] == b"RESTORE":
+                other.call("INCR", "k")
+            return b"+OK\r\n"
+
+        target = self.target(answer)
+        self.here.call("SET", "k", 0)
+        self.here.call("SET", "still", "v")
+        self.assert_error(
+            self.here.call("MIGRATE", "127.0.0.1", target.port, "", 0, 300, "KEYS", "still", "k"),
+            "IOERR keys changed faster than the target instance took them",
+        )
+        sent = sum(request[0] == b"RESTORE" for request in target.requests)
+        self.assertEqual(self.here.call("MGET", "still", "k"), [None, str(sent).encode()])
+
+    def test_what_another_client_has_moved_is_not_deleted_there(self):
+        stock = self.stock()
+        other = self.connect(self.ours)
+
+        def answer(request: list[bytes]) -> bytes:
+            if request[0] == b"RESTORE":
+                other.call("MIGRATE", "127.0.0.1", stock.port, "k", 0, LONG_MS, "REPLACE")
+            return b"+OK\r\n"
+
+        target = self.target(answer)
+        self.here.call("SET", "k", "v")
+        reply = self.here.call("MIGRATE", "127.0.0.1", target.port, "k", 0, LONG_MS, "REPLACE")
+        self.assertEqual(reply, OK)
+        self.assertEqual(self.connect(stock).call("GET", "k"), b"v")
+        self.assertEqual([request[0] for request in target.requests], [b"SELECT", b"RESTORE"])
 
     def test_who_waits_for_a_stream_that_moves_goes_on_waiting(self):
         other = self.connect(self.ours)
@@ -202,7 +274,7 @@ class Migrate(ServerCase):
             if request[0] == b"RESTORE" and request[1] == b"changed" and len(request) == 4:
                 other.call("APPEND", "changed", "+")
             elif request[-1] == b"REPLACE":
-                # The stream has gone, and both keys are still locked.
+                # The stream has gone, and its waiter has been asked whether it minds.
                 for name in names:
                     other.send(wire.encode([b"SET", name.encode(), b"v"]))
             return b"+OK\r\n"
