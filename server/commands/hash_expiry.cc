@@ -2,7 +2,7 @@
 // texts are those of Valkey 9, on which Redis 8 agrees where it has the same form.
 #include <optional>
 #include <string>
-#include <vector>
+#include <unordered_set>
 
 #include "engine/base/number.h"
 #include "engine/types/hashes.h"
@@ -149,8 +149,12 @@ void HPTtl(Call& call) { ReplyLifetimes(call, Origin::kNow, Precision::kMillis);
 void HExpireTime(Call& call) { ReplyLifetimes(call, Origin::kEpoch, Precision::kSeconds); }
 void HPExpireTime(Call& call) { ReplyLifetimes(call, Origin::kEpoch, Precision::kMillis); }
 
-// The values of fields, nil for those that are not there; false: the call has failed.
-bool ReplyValues(Call& call, KeyView key, std::span<const std::string_view> names) {
+// What a command does with the fields whose values it gives.
+enum class After : uint8_t { kStay, kGo };
+
+// The values of fields, nil for those that are not there, and for one that has been given and is to go; false:
+// the call has failed.
+bool ReplyValues(Call& call, KeyView key, std::span<const std::string_view> names, After after) {
   const Result<Record*> found = hashes::Find(call.db(), key, Lookup::kUse);
   if (!found.ok()) {
     call.Fail(found.error());
@@ -158,8 +162,12 @@ bool ReplyValues(Call& call, KeyView key, std::span<const std::string_view> name
   }
   const Fields fields(*found, call.now());
   call.reply().Array(names.size());
+  std::unordered_set<std::string_view> gone;
   for (const std::string_view name : names) {
-    if (const std::optional<PackedValue> value = fields.Find(name)) {
+    const std::optional<PackedValue> value = fields.Find(name);
+    const bool again =
+        after == After::kGo && names.size() > 1 && value.has_value() && !gone.insert(name).second;
+    if (value.has_value() && !again) {
       WriteValue(call.reply(), *value);
     } else {
       call.reply().Null();
@@ -173,7 +181,8 @@ void HGetDel(Call& call) {
   const KeyView key = call.Key(args.String());
   std::span<const std::string_view> fields;
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 1, &fields)) return;
-  if (ReplyValues(call, key, fields)) static_cast<void>(hashes::Erase(call.db(), key, fields));
+  if (!ReplyValues(call, key, fields, After::kGo)) return;
+  static_cast<void>(hashes::Erase(call.db(), key, fields));
 }
 
 void HGetEx(Call& call) {
@@ -188,7 +197,11 @@ void HGetEx(Call& call) {
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 1, &fields)) return;
   UnixMillis deadline = kNoDeadline;
   if (!ReadDeadline(call, expiry, &deadline)) return;
-  if (!ReplyValues(call, key, fields)) return;
+  if (!ReplyValues(call, key, fields, deadline <= call.now() ? After::kGo : After::kStay)) return;
+  // A hash that is to be loaded first is not there yet, and from here on it is written.
+  Tally& tally = call.db().tally();
+  if (tally.origin_wants != 0) return;
+  tally.read_through = false;
   const auto ignore = [](FieldChange) {};
   if (expiry.kind == ExpiryOption::Kind::kPersist) {
     static_cast<void>(hashes::PersistFields(call.db(), key, fields, ignore));
