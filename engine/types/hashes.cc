@@ -121,7 +121,9 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
   TableChange change(db, key, record, TableOf(*record));
   erased = 0;
   for (const std::string_view field : fields) {
-    if (change.table().Erase(field)) ++erased;
+    if (!FindLive(change.table(), field, db.now()).has_value()) continue;
+    change.table().Erase(field);
+    ++erased;
   }
   change.Done();
   return erased;
@@ -130,6 +132,7 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
 }  // namespace
 
 bool FillTable(Listpack listpack, PackedTable* table) {
+// A field whose time has come is left to the sweep, which tells of it.
   char field_digits[kInt64CharsMax];
   char value_digits[kInt64CharsMax];
   const size_t end = listpack.End();
