@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "engine/base/number.h"
+#include "engine/containers/packed_node.h"
 #include "engine/types/hashes.h"
 #include "engine/types/keys.h"
 #include "protocol/error_text.h"
@@ -46,14 +47,16 @@ bool TakeFieldsWord(Call& call, ArgReader& args) {
   return false;
 }
 
-// The deadline that an amount of time means, which may be none: now is past. False: the call has failed.
+// The deadline that an amount of time means, which may be none: now is past. A field's deadline has fewer bits
+// than a key's, here as on Redis 8. False: the call has failed.
 bool ReadDeadline(Call& call, std::string_view text, ExpiryUnit unit, UnixMillis* deadline) {
   int64_t amount = 0;
   if (!ParseInt64(text, &amount)) {
     call.Fail(error_text::kNotInteger);
     return false;
   }
-  if (amount < 0 || !DeadlineFrom(amount, unit, call.now(), deadline)) {
+  if (amount < 0 || !DeadlineFrom(amount, unit, call.now(), deadline) ||
+      *deadline > kMemberDeadlineMax) {
     FailExpireTime(call);
     return false;
   }
@@ -324,7 +327,7 @@ constexpr CommandSpec kHashExpiryCommands[] = {
     {.name = "hgetex",
      .run = HGetEx,
      .arity = -5,
-     .flags = kWrite | kFast,
+     .flags = kWrite | kFast | kReadThrough,
      .keys = {OneKey(kRW | kKeyAccess | kKeyUpdate)},
      .group = Group::kHash,
      .since = "9.0.0",
