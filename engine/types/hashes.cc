@@ -89,14 +89,37 @@ bool SetOne(Db& db, KeyView key, Record* record, std::string_view field, std::st
   return upserted.added || upserted.old_deadline <= db.now();
 }
 
-// A field's new value that an increment gave: keeps the field's deadline.
+void LogFields(Db& db, std::initializer_list<std::string_view> head,
+               const std::vector<std::string_view>& fields, bool counted) {
+  if (!db.logs_changes() || fields.empty()) return;
+  std::vector<std::string_view> words(head);
+  char digits[kInt64CharsMax];
+  if (counted) {
+    words.push_back("FIELDS");
+    words.emplace_back(digits, FormatUint64(fields.size(), digits));
+  }
+  words.insert(words.end(), fields.begin(), fields.end());
+  db.LogEffect(words);
+}
+
+void LogDeadline(Db& db, KeyView key, UnixMillis deadline,
+                 const std::vector<std::string_view>& fields) {
+  char digits[kInt64CharsMax];
+  const std::string_view text(digits, FormatInt64(deadline, digits));
+  LogFields(db, {"HPEXPIREAT", key.bytes, text}, fields, true);
+}
+
+// A field's new value that an increment gave: keeps the field's deadline, which HSET takes away.
 void SetIncremented(Db& db, KeyView key, Record* record, std::string_view field,
                     std::string_view value, std::string_view event) {
   Effect effect(db, "HSET", key);
   effect.Add(field);
   effect.Add(value);
   effect.Log();
-  if (HasTable(record) && FindLive(TableOf(*record), field, db.now()).has_value()) {
+  std::optional<PackedMember> old;
+  if (HasTable(record)) old = FindLive(TableOf(*record), field, db.now());
+  if (old.has_value()) {
+    if (old->deadline != kNoDeadline) LogDeadline(db, key, old->deadline, {field});
     TableChange change(db, key, record, TableOf(*record));
     change.table().SetValue(field, value);
     change.Done();
@@ -337,26 +360,6 @@ struct Gone {
   std::vector<std::string_view> changed;
   std::vector<std::string_view> erased;
 };
-
-void LogFields(Db& db, std::initializer_list<std::string_view> head,
-               const std::vector<std::string_view>& fields, bool counted) {
-  if (!db.logs_changes() || fields.empty()) return;
-  std::vector<std::string_view> words(head);
-  char digits[kInt64CharsMax];
-  if (counted) {
-    words.push_back("FIELDS");
-    words.emplace_back(digits, FormatUint64(fields.size(), digits));
-  }
-  words.insert(words.end(), fields.begin(), fields.end());
-  db.LogEffect(words);
-}
-
-void LogDeadline(Db& db, KeyView key, UnixMillis deadline,
-                 const std::vector<std::string_view>& fields) {
-  char digits[kInt64CharsMax];
-  const std::string_view text(digits, FormatInt64(deadline, digits));
-  LogFields(db, {"HPEXPIREAT", key.bytes, text}, fields, true);
-}
 
 // Tells of what was changed, and removes a hash that has no fields any more.
 void Announce(Db& db, KeyView key, const Gone& gone, std::string_view event, bool empty) {
