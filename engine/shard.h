@@ -76,7 +76,8 @@ class Shard {
   void SwapTables(int a, int b);
 
   // Up to kEntriesPerChunk buckets that are due, their wheel entries consumed; the caller removes
-  // what has expired and calls Rearm for each. False when nothing is due.
+  // what has expired and calls Rearm for each, which is due again `at_once` when the caller has left some of
+  // that, and not before the next tick otherwise. False when nothing is due.
   struct DueBucket {
     Table* table;
     SegmentRef segment;
@@ -84,7 +85,7 @@ class Shard {
     uint32_t index;
   };
   bool TakeDue(UnixMillis now, std::vector<DueBucket>* due);
-  void Rearm(const DueBucket& bucket);
+  void Rearm(const DueBucket& bucket, bool at_once);
   bool StillDue(const DueBucket& bucket) const;
 
   // Drops stale wheel entries of one slot when there are too many; cheap when there are not.

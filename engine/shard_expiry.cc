@@ -129,7 +129,7 @@ UnixMillis Shard::DueAt(const Record& record) const {
   return deadline + steady_time_->StepMillis();
 }
 
-void Shard::Rearm(const DueBucket& due) {
+void Shard::Rearm(const DueBucket& due, bool at_once) {
   Bucket& bucket = due.segment.buckets()[due.index];
   UnixMillis earliest = kNoDeadline;
   const auto consider = [&](SlotWord word) {
@@ -147,7 +147,7 @@ void Shard::Rearm(const DueBucket& due) {
     --armed_buckets_;
   }
   if (earliest == kNoDeadline) return;
-  const uint32_t tick = std::max(wheel_->TickOf(earliest), wheel_->current() + 1);
+  const uint32_t tick = std::max(wheel_->TickOf(earliest), wheel_->current() + (at_once ? 0 : 1));
   ArmAt(due.segment_id, bucket, due.index, tick);
 }
 

@@ -281,8 +281,8 @@ class Store {
     std::array<Table*, Wheel::kEntriesPerChunk> tables;
     std::array<uint64_t, Wheel::kEntriesPerChunk> hashes;
   };
-  bool ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
-                   UnixMillis now);
+  bool ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPlace place, UnixMillis now,
+                   bool* more);
   uint64_t ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBucket& due, UnixMillis now,
                      Emptied* emptied);
   bool FreeDetachedTable(int64_t until_ns);

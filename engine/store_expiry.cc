@@ -118,10 +118,10 @@ uint64_t Store::SweepShard(StoreThread& thread, Shard& shard, UnixMillis now, in
   }
 }
 
-// Gives whether that was all of the record, which is gone then.
+// Gives whether that was all of the record, which is gone then; `more` when other parts are due as well.
 bool Store::ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPlace place,
-                        UnixMillis now) {
-  // As long as nobody minds the shard to be locked for; the rest is due again at the next tick.
+                        UnixMillis now, bool* more) {
+  // As long as nobody minds the shard to be locked for; the sweep comes back to the rest.
   constexpr size_t kPartsAtOnce = 1024;
   Record* record = place.word().record();
   Container& container = *record->container();
@@ -143,6 +143,7 @@ bool Store::ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPla
   table.CountGrown(
       *record, static_cast<int64_t>(container.allocated_bytes()) - static_cast<int64_t>(before));
   record->set_generation(generation());
+  if (container.EarliestDeadline() <= now) *more = true;
   if (!container.empty()) return false;
   if (key_events_ != nullptr) {
     key_events_->OnKeyEvent(KeyEventClass::kGeneric, "del", table.db(), MakeKey(key));
@@ -157,9 +158,10 @@ uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBuc
   if (!shard.StillDue(due)) return 0;
   uint64_t removed = 0;
   std::string_view last;  // retired, but still there
+  bool more_parts = false;
   const auto expire_parts = [&](SlotPlace place) {
     if (place.word().record()->earliest_due() > now) return;
-    if (ExpireParts(thread, shard, *due.table, place, now)) ++removed;
+    if (ExpireParts(thread, shard, *due.table, place, now, &more_parts)) ++removed;
   };
   const auto expire_slots = [&](Bucket& bucket, bool all) {
     for (uint32_t j = 0; j < kSlots; ++j) {
@@ -180,7 +182,7 @@ uint64_t Store::ExpireDue(StoreThread& thread, Shard& shard, const Shard::DueBuc
   for (Bucket* b = due.segment.overflow(); b != nullptr; b = SegmentRef::NextOverflow(*b)) {
     expire_slots(*b, false);
   }
-  shard.Rearm(due);
+  shard.Rearm(due, more_parts);
   if (removed != 0 && due.segment.buckets()[due.index].Empty()) {
     emptied->tables[emptied->count] = due.table;
     emptied->hashes[emptied->count++] = Hash(last);
