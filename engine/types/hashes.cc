@@ -429,6 +429,8 @@ Errc PersistFields(Db& db, KeyView key, std::span<const std::string_view> fields
   const Result<Record*> found = Find(db, key, Lookup::kWrite);
   if (!found.ok()) return found.error();
   Gone gone;
+  std::optional<TableChange> change;
+  if (HasTable(*found)) change.emplace(db, key, *found, TableOf(**found));
   for (const std::string_view field : fields) {
     const std::optional<UnixMillis> old = Fields(*found, db.now()).DeadlineOf(field);
     if (!old.has_value()) {
@@ -436,14 +438,14 @@ Errc PersistFields(Db& db, KeyView key, std::span<const std::string_view> fields
     } else if (*old == kNoDeadline) {
       tell(FieldChange::kNoDeadline);
     } else {
-      TableOf(**found).SetDeadline(field, kNoDeadline);
+      change->table().SetDeadline(field, kNoDeadline);
       gone.changed.push_back(field);
       tell(FieldChange::kDone);
     }
   }
   if (gone.changed.empty()) return Errc::kOk;
   LogFields(db, {"HPERSIST", key.bytes}, gone.changed, true);
-  TableChange(db, key, *found, TableOf(**found)).Done();
+  change->Done();
   Announce(db, key, gone, "hpersist", false);
   return Errc::kOk;
 }
