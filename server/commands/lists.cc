@@ -186,10 +186,10 @@ struct PositionOptions {
 
   void Take(ArgReader& args) {
     if (args.TakeWord("RANK")) {
-      const int64_t rank = args.Int64();
+      const int64_t rank = args.Int64(-INT64_MAX, INT64_MAX);
       if (args.ok() && rank == 0) args.Fail(kRankZero);
       from = rank < 0 ? ListEnd::kBack : ListEnd::kFront;
-      skipped = static_cast<uint64_t>(rank < 0 ? -(rank + 1) : rank - 1);
+      skipped = static_cast<uint64_t>((rank < 0 ? -rank : rank) - 1);
     } else if (args.TakeWord("COUNT")) {
       count = Number(args, kCountNegative);
     } else if (args.TakeWord("MAXLEN")) {
