@@ -40,6 +40,7 @@ class ListContainer final : public Container {
     limits_ = limits;
     list_.SetLimits(limits);
   }
+  const PackedListLimits& limits() const { return limits_; }
   PackedList& list() { return list_; }
   const PackedList& list() const { return list_; }
   // Whether it has been more than one node of Redis's and has not become small enough since.

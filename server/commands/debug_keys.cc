@@ -12,6 +12,7 @@
 #include "engine/store.h"
 #include "engine/types/hashes.h"
 #include "engine/types/keys.h"
+#include "engine/types/lists.h"
 #include "engine/types/sets.h"
 #include "engine/types/strings.h"
 #include "protocol/error_text.h"
@@ -66,19 +67,56 @@ int ReferenceCount(const Record& record) {
   return shared ? INT32_MAX : 1;
 }
 
+// The container of a list that a stock server would keep in several nodes; nullptr for other values.
+const lists::ListContainer* QuicklistOf(const Record& record) {
+  if (record.type() != Type::kList || record.encoding() != Encoding::kContainer) return nullptr;
+  const auto* container = static_cast<const lists::ListContainer*>(record.container());
+  return container->quicklist() ? container : nullptr;
+}
+
+// Calls visit(const PackedLeaf&, size_t bytes) for each node, with what it has when it is not compressed: a
+// plain text, or a listpack with its header and end, which an empty one is.
+template <class Visit>
+void ForEachNode(const PackedList& list, Visit visit) {
+  if (list.empty()) return;
+  const PackedContents& contents = list.contents();
+  PackedPlace place;
+  contents.Find(0, &place);
+  do {
+    visit(*place.leaf, place.leaf->bytes() + (place.leaf->plain ? 0 : kListpackBytesMin));
+  } while (contents.Step(&place, true));
+}
+
+std::string QuicklistFigures(const lists::ListContainer& container) {
+  const PackedList& list = container.list();
+  unsigned long long bytes = 0;
+  ForEachNode(list, [&bytes](const PackedLeaf&, size_t node_bytes) { bytes += node_bytes; });
+  char text[160];
+  std::snprintf(text, sizeof text,
+                " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d "
+                "ql_uncompressed_size:%llu",
+                static_cast<unsigned long long>(list.nodes()),
+                static_cast<double>(list.size()) / static_cast<double>(list.nodes()),
+                container.limits().node, container.limits().plain_depth != 0 ? 1 : 0, bytes);
+  return text;
+}
+
 void ReplyObject(Call& call, Db& db, KeyView key) {
   const Record* record = FindOrFail(call, db, key);
   if (record == nullptr) return;
   const bool compress = call.server().config().rdbcompression;
-  char line[320];
+  const lists::ListContainer* quicklist = QuicklistOf(*record);
+  const std::string figures = quicklist != nullptr ? QuicklistFigures(*quicklist) : "";
+  char line[480];
   std::snprintf(
       line, sizeof line,
       "Value at:%p refcount:%d encoding:%.*s serializedlength:%llu lru:%u "
-      "lru_seconds_idle:%lld",
+      "lru_seconds_idle:%lld%s",
       static_cast<const void*>(record), ReferenceCount(*record),
       static_cast<int>(keys::EncodingName(*record).size()), keys::EncodingName(*record).data(),
       static_cast<unsigned long long>(WrittenBytes(*record, call.now(), compress)),
-      record->access(), static_cast<long long>(LruIdleMillis(record->access(), call.now()) / 1000));
+      record->access(), static_cast<long long>(LruIdleMillis(record->access(), call.now()) / 1000),
+      figures.c_str());
   call.reply().SimpleString(line);
 }
 
@@ -104,13 +142,6 @@ void ReplySdsLen(Call& call, Db& db, KeyView key) {
   call.reply().SimpleString(line);
 }
 
-// For subcommands that look into containers of a kind that the key does not hold.
-void FailForKind(Call& call, std::string_view error) {
-  WithLockedKey(call, call.argv()[2], [error](Call& later, Db& db, KeyView key) {
-    if (FindOrFail(later, db, key) != nullptr) later.Fail(error);
-  });
-}
-
 // A listpack, line by line: where each entry lies, how many bytes it has, and what it is.
 std::string Drawn(const Listpack& listpack) {
   std::string text = "listpack of " + std::to_string(listpack.view().size()) + " bytes, " +
@@ -133,21 +164,51 @@ std::string Drawn(const Listpack& listpack) {
   return text;
 }
 
-// Draws it while the shard is locked, and prints it afterwards.
-class ListpackPrint final : public Suspension {
+// The nodes of a list, line by line: how many elements each has, its bytes, and how it is kept.
+std::string Drawn(const PackedList& list) {
+  std::string text = "quicklist of " + std::to_string(list.nodes()) + " nodes, " +
+                     std::to_string(list.size()) + " elements\n";
+  ForEachNode(list, [&text](const PackedLeaf& leaf, size_t bytes) {
+    char line[80];
+    std::snprintf(line, sizeof line, "%6d %8zu  %s%s\n", int{leaf.count}, bytes,
+                  leaf.plain ? "plain" : "packed", leaf.folded() ? ", compressed" : "");
+    text += line;
+  });
+  return text;
+}
+
+// Reply, and give what is to be printed.
+std::string DrawListpack(Call& call, const Record& record) {
+  if (record.encoding() != Encoding::kListpack) {
+    call.Fail("ERR Not a listpack encoded object.");
+    return {};
+  }
+  call.reply().SimpleString("Listpack structure printed on stdout");
+  return Drawn(Listpack(record.inline_value().data()));
+}
+
+std::string DrawQuicklist(Call& call, const Record& record) {
+  const lists::ListContainer* quicklist = QuicklistOf(record);
+  if (quicklist == nullptr) {
+    call.Fail("ERR Not a quicklist encoded object.");
+    return {};
+  }
+  call.reply().SimpleString("Quicklist structure printed on stdout");
+  return Drawn(quicklist->list());
+}
+
+// Draws a value while its shard is locked, and prints it afterwards.
+class ValuePrint final : public Suspension {
  public:
-  explicit ListpackPrint(std::string_view key) : key_(key) {}
+  using Draw = std::string (*)(Call& call, const Record& record);
+
+  ValuePrint(std::string_view key, Draw draw) : key_(key), draw_(draw) {}
 
   Next Resume(Call& call) override {
     std::string text;
-    const KeyWork draw = [&text](Call& drawing, Db& db, KeyView key) {
+    const KeyWork draw = [this, &text](Call& drawing, Db& db, KeyView key) {
       const Record* record = FindOrFail(drawing, db, key);
-      if (record == nullptr) return;
-      if (record->encoding() != Encoding::kListpack) {
-        return drawing.Fail("ERR Not a listpack encoded object.");
-      }
-      text = Drawn(Listpack(record->inline_value().data()));
-      drawing.reply().SimpleString("Listpack structure printed on stdout");
+      if (record != nullptr) text = draw_(drawing, *record);
     };
     if (LockedKeyWork(key_, draw).Resume(call) == Next::kAgain) return Next::kAgain;
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -155,8 +216,14 @@ class ListpackPrint final : public Suspension {
     return Next::kDone;
   }
 
+  static void Begin(Call& call, Draw draw) {
+    auto print = std::make_unique<ValuePrint>(call.argv()[2], draw);
+    if (print->Resume(call) == Next::kAgain) call.Suspend(std::move(print));
+  }
+
  private:
   const std::string key_;
+  const Draw draw_;
 };
 
 // How many nodes of a table have how many members.
@@ -245,12 +312,9 @@ void DebugObject(Call& call) { WithLockedKey(call, call.argv()[2], ReplyObject);
 
 void DebugSdsLen(Call& call) { WithLockedKey(call, call.argv()[2], ReplySdsLen); }
 
-void DebugListpack(Call& call) {
-  auto print = std::make_unique<ListpackPrint>(call.argv()[2]);
-  if (print->Resume(call) == Suspension::Next::kAgain) call.Suspend(std::move(print));
-}
+void DebugListpack(Call& call) { ValuePrint::Begin(call, DrawListpack); }
 
-void DebugQuicklist(Call& call) { FailForKind(call, "ERR Not a quicklist encoded object."); }
+void DebugQuicklist(Call& call) { ValuePrint::Begin(call, DrawQuicklist); }
 
 void DebugHtStatsKey(Call& call) {
   ArgReader args(call.argv().subspan(3));
