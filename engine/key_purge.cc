@@ -4,7 +4,9 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/base/assert.h"
 #include "engine/change_log.h"
+#include "engine/key_classes.h"
 #include "engine/store.h"
 
 namespace alai {
@@ -19,6 +21,19 @@ uint8_t AgeOf(const Record& record, uint8_t generation) {
   return age > INT8_MAX ? 0 : age;
 }
 
+// The prefixes by which keys that begin with `prefix` belong to other classes than this one: a longer one
+// that `prefix` itself begins with leaves none to this class.
+PrefixTable SparedBy(const KeyClasses& classes, const KeyClass& key_class,
+                     std::string_view prefix) {
+  std::vector<std::string> spared;
+  for (const KeyClass& other : classes.all()) {
+    const std::string_view theirs = other.prefix;
+    if (theirs.size() <= key_class.prefix.size()) continue;
+    if (theirs.starts_with(prefix) || prefix.starts_with(theirs)) spared.emplace_back(theirs);
+  }
+  return PrefixTable(spared);
+}
+
 }  // namespace
 
 bool KeyPurge::MayCountUp() const {
@@ -30,15 +45,18 @@ void KeyPurge::Begin(Job& job) {
   job.began.store(true, std::memory_order_release);
 }
 
-std::shared_ptr<const KeyPurge::Job> KeyPurge::Add(std::string_view class_name,
+std::shared_ptr<const KeyPurge::Job> KeyPurge::Add(const KeyClasses& classes,
+                                                   const KeyClass& key_class,
                                                    std::string_view prefix,
                                                    std::function<void()> on_progress) {
+  DASSERT(prefix.starts_with(key_class.prefix));
   std::lock_guard guard(mutex_);
   if (waiting_.size() >= kWaitingMax) return nullptr;
   Entry& entry = waiting_.emplace_back();
   entry.job = std::make_shared<Job>();
-  entry.job->class_name = class_name;
+  entry.job->class_name = key_class.name;
   entry.job->prefix = prefix;
+  entry.job->spared = SparedBy(classes, key_class, prefix);
   entry.on_progress = std::move(on_progress);
   if (MayCountUp()) Begin(*entry.job);
   pending_.store(true, std::memory_order_release);
@@ -124,20 +142,17 @@ void KeyPurge::CallAll(const Entries& entries) {
 template <class F>
 void KeyPurge::ForEachJobOf(const Record& record, F f) const {
   uint32_t at = prefixes_.LongestMatch(record.key());
-  const KeyClasses* classes = store_.key_classes();
-  if (at == PrefixTable::kNone || classes == nullptr) return;
-  const KeyClass* key_class = classes->Find(record.key());
-  if (key_class == nullptr) return;
   for (; at != PrefixTable::kNone; at = prefixes_.Shorter(at)) {
     for (const Entry& entry : jobs_[at]) {
       Job& job = *entry.job;
-      if (AgeOf(record, job.generation) != 0 && job.class_name == key_class->name) f(job);
+      if (AgeOf(record, job.generation) == 0) continue;
+      if (job.spared.LongestMatch(record.key()) == PrefixTable::kNone) f(job);
     }
   }
 }
 
 bool KeyPurge::Step(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
-  if (!pending_.load(std::memory_order_acquire)) return false;
+  if (!pending()) return false;
   // On a replica, or while writes are paused, nothing is removed.
   if (!store_.may_remove_expired()) return false;
   std::unique_lock step(step_mutex_, std::try_to_lock);
@@ -151,7 +166,7 @@ bool KeyPurge::Step(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
   while (Visit(thread, now)) {
     if (db_ == store_.databases()) {
       EndPass();
-      return pending_.load(std::memory_order_acquire);
+      return pending();
     }
     if (store_.clock().MonotonicNanos() >= until_ns) break;
   }

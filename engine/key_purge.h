@@ -1,5 +1,8 @@
 // Removing all the keys of a class, or those of them with a longer prefix, in the background.
 //
+// A purge removes the keys that were of the class when it was asked for, whatever becomes of the class
+// meanwhile: it remembers which longer prefixes belonged to others then.
+//
 // Purges that are asked for while a pass over the keyspace is under way wait for the next, which serves
 // them all: a pass looks at every key once, however many prefixes it removes.
 //
@@ -32,6 +35,8 @@
 
 namespace alai {
 
+struct KeyClass;
+class KeyClasses;
 class Store;
 class StoreThread;
 
@@ -42,6 +47,7 @@ class KeyPurge {
   struct Job {
     std::string class_name;
     std::string prefix;  // begins with the class's
+    PrefixTable spared;  // of other classes, longer than the class's: their keys stay
     uint8_t generation = 0;
     std::atomic<bool> began{false};  // what is written from now on stays
     std::atomic<bool> done{false};
@@ -52,10 +58,14 @@ class KeyPurge {
   KeyPurge(const KeyPurge&) = delete;
   KeyPurge& operator=(const KeyPurge&) = delete;
 
-  // nullptr: too many wait. `on_progress`, if there is one, is called by the thread that works when the
-  // purge, unless it has begun already, begins, and when it is done.
-  std::shared_ptr<const Job> Add(std::string_view class_name, std::string_view prefix,
-                                 std::function<void()> on_progress);
+  // `key_class` is one of `classes`, which are looked at during this call only. nullptr: too many wait.
+  // `on_progress`, if there is one, is called by the thread that works when the purge, unless it has begun
+  // already, begins, and when it is done.
+  std::shared_ptr<const Job> Add(const KeyClasses& classes, const KeyClass& key_class,
+                                 std::string_view prefix, std::function<void()> on_progress);
+
+  // Whether there is something for Step() to do.
+  bool pending() const { return pending_.load(std::memory_order_acquire); }
 
   // Works for about `budget_ns`; true when there is more to do.
   bool Step(StoreThread& thread, UnixMillis now, int64_t budget_ns);

@@ -48,10 +48,12 @@ void Store::SetKeyClasses(StoreThread& thread, std::vector<KeyClass> classes) {
 }
 
 bool Store::ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
-  if (key_classes() == nullptr) [[likely]]
+  const bool counting = counting_.load(std::memory_order_acquire);
+  // A purge goes on when its class has gone.
+  if (!counting && !purge_.pending()) [[likely]]
     return false;
   const int64_t until_ns = clock_.MonotonicNanos() + budget_ns;
-  if (counting_.load(std::memory_order_acquire) && CountByClass(until_ns)) return true;
+  if (counting && CountByClass(until_ns)) return true;
   return purge_.Step(thread, now, std::max<int64_t>(until_ns - clock_.MonotonicNanos(), 0));
 }
 

@@ -25,6 +25,9 @@ void Worker::Housekeeping() {
   ReadClock();
   if (server_.debug_switches().pause_cron) {
     next_housekeeping_ns_ = monotonic_ns_ + kHousekeepingNanos;
+    // What was to be done soon waits until this ends, and no turn comes early for it.
+    sweep_pending_ = false;
+    eviction_pending_ = false;
     return;
   }
   Sweep();

@@ -88,16 +88,15 @@ void KeyClassList(Call& call) {
   for (const KeyClassRule& rule : rules) call.reply().Bulk(rule.name);
 }
 
-// nullptr: there is none, and the call has failed.
-const KeyClass* FindClass(Call& call) {
-  const KeyClasses* classes = call.db().store().key_classes();
+// The class that the call names, of `classes`; nullptr: there is none, and the call has failed.
+const KeyClass* FindClass(Call& call, const KeyClasses* classes) {
   const KeyClass* key_class = classes == nullptr ? nullptr : classes->FindByName(call.argv()[2]);
   if (key_class == nullptr) call.Fail(error_text::kNoKeyClass);
   return key_class;
 }
 
 void KeyClassStats(Call& call) {
-  const KeyClass* key_class = FindClass(call);
+  const KeyClass* key_class = FindClass(call, call.db().store().key_classes());
   if (key_class == nullptr) return;
   ReplyWriter& reply = call.reply();
   const std::vector<KeyClassFigure> figures = KeyClassFigures(call.db().store(), *key_class);
@@ -131,7 +130,9 @@ class PendingPurge final : public Suspension {
 };
 
 void KeyClassPurge(Call& call) {
-  const KeyClass* key_class = FindClass(call);
+  // Another client may set classes meanwhile, so they are asked for once.
+  const KeyClasses* classes = call.db().store().key_classes();
+  const KeyClass* key_class = FindClass(call, classes);
   if (key_class == nullptr) return;
   ArgReader args(call.argv().subspan(3));
   std::string_view prefix = key_class->prefix;
@@ -146,7 +147,7 @@ void KeyClassPurge(Call& call) {
     return call.Fail("ERR the prefix must begin with that of the class");
   }
   std::shared_ptr<const KeyPurge::Job> job = call.db().store().purge().Add(
-      key_class->name, prefix,
+      *classes, *key_class, prefix,
       [worker = &call.worker(), id = call.client().id()] { worker->Wake(id); });
   if (job == nullptr) return call.Fail("ERR too many purges are pending");
   call.worker().HousekeepSoon();
@@ -165,17 +166,20 @@ void KeyClassHelp(Call& call) {
           "LIST",
           "    Show the names of the classes.",
           "PURGE <name> [<prefix>] [ASYNC|SYNC]",
-          "    Delete the keys of the class, or those of them that begin with <prefix>, in the",
-          "    background. Keys written later stay. With SYNC the reply comes when all are",
-          "    gone, and says how many there were.",
+          "    Delete the keys of the class, or those of them that begin with <prefix>, from all",
+          "    databases, in the background. Keys written later stay, and what becomes of the",
+          "    class meanwhile does not matter. With SYNC the reply comes when all are gone, and",
+          "    says how many there were.",
           "SET <name> <prefix>* [<option> <value> [...]]",
           "    Give the keys that begin with <prefix> these rules:",
           "    * TTL <seconds>",
           "      A key written without a time to live gets this one.",
           "    * SLIDING (YES|NO)",
-          "      Reading a key puts its end off to a whole time to live from then.",
+          "      Reading a key puts its end off to a whole time to live from then. What EXPIRE",
+          "      and its like have said stands.",
           "    * MAX-VALUE-BYTES <size>",
-          "      Larger values are refused.",
+          "      Larger values are refused: longer strings, and writes that put more into a",
+          "      collection at once, which may grow beyond that by several writes.",
           "    * LIMIT <count> PERIOD <seconds> [BURST <count>]",
           "      The tokens that RATE.TAKE takes: how many come back in a period, and how many",
           "      more than one may be taken at once, the whole limit unless given.",

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -78,6 +80,13 @@ class ClassStress {
     db.Find(MakeKey(key));
     store_.RenewSeenSliding(thread, tally.sliding_seen, Now());
   }
+  // nullptr: there is no class "m" now, or too many wait.
+  std::shared_ptr<const KeyPurge::Job> Purge(std::string_view prefix) {
+    const KeyClasses* classes = store_.key_classes();
+    const KeyClass* key_class = classes->FindByName("m");
+    return key_class == nullptr ? nullptr
+                                : store_.purge().Add(*classes, *key_class, prefix, nullptr);
+  }
   bool Exists(StoreThread& thread, const std::string& key) {
     return Locked(thread, key,
                   [](Db& db, KeyView k) { return db.Find(k, Lookup::kPeek) != nullptr; });
@@ -129,7 +138,7 @@ TEST_CASE("a purge takes what was written before it and nothing that came after"
       const std::string old_key = prefix + "old" + std::to_string(random.Below(100));
       const std::string new_key = prefix + "new" + std::to_string(random.Below(100));
       stress.Set(thread, old_key);
-      const auto job = stress.store_.purge().Add("m", prefix, nullptr);
+      const auto job = stress.Purge(prefix);
       if (job == nullptr) return;
       while (!job->began.load(std::memory_order_acquire)) {
         if (stress.stop_.load(std::memory_order_relaxed)) return;
@@ -179,7 +188,7 @@ TEST_CASE("classes change under readers, writers, sweeps and purges") {
     for (uint32_t i = 0; i < store.shard_count(); ++i) store.shard(i).lock.Lock();
     store.SetKeyClasses(thread, std::move(classes));
     for (uint32_t i = 0; i < store.shard_count(); ++i) store.shard(i).lock.Unlock();
-    store.purge().Add("m", "m:1", nullptr);
+    stress.Purge("m:1");
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   };
   stress.Run({write, write, read, change});
