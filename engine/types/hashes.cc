@@ -130,6 +130,7 @@ void SetIncremented(Db& db, KeyView key, Record* record, std::string_view field,
   SetOne(db, key, record, field, value, event);
 }
 
+// A field whose time has come is left to the sweep, which tells of it.
 int64_t EraseFromTable(Db& db, KeyView key, Record* record,
                        std::span<const std::string_view> fields) {
   int64_t erased = 0;
@@ -155,7 +156,6 @@ int64_t EraseFromTable(Db& db, KeyView key, Record* record,
 }  // namespace
 
 bool FillTable(Listpack listpack, PackedTable* table) {
-// A field whose time has come is left to the sweep, which tells of it.
   char field_digits[kInt64CharsMax];
   char value_digits[kInt64CharsMax];
   const size_t end = listpack.End();
