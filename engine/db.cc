@@ -184,9 +184,9 @@ bool Db::Erase(KeyView key, FreeCause cause) {
 
 Record* Db::SetDeadline(KeyView key, Record* record, UnixMillis deadline) {
   DASSERT(access_ == Access::kLocked);
-  const KeyClass* key_class = ClassOf(key);
-  const bool sliding = key_class != nullptr && key_class->sliding && deadline != kNoDeadline;
-  const bool pinned = sliding || record->from_origin();
+  // Of any class, or none: the key may be renamed into one that slides, or its class begin to.
+  const bool has_classes = store_.key_classes() != nullptr;
+  const bool pinned = (has_classes && deadline != kNoDeadline) || record->from_origin();
   if (record->deadline() == deadline && record->pinned() == pinned) return record;
   if (logs_changes()) {
     if (deadline == kNoDeadline) {
@@ -292,7 +292,7 @@ void Db::LogClassDeadline(KeyView key, UnixMillis deadline) {
 }
 
 // A lookup that counts as a use of a key, when there are classes. Whether a deadline is put off is
-// decided again on the record that is there then.
+// decided again when the command is done.
 [[gnu::noinline]] void Db::NoteClassUse(KeyView key, const Record* record) {
   const KeyClass* key_class = ClassOf(key);
   if (key_class == nullptr) return;
@@ -301,11 +301,11 @@ void Db::LogClassDeadline(KeyView key, UnixMillis deadline) {
   uses.push_back({key_class->slot, record != nullptr});
   if (record == nullptr || !key_class->MayRenew(*record, now_)) return;
   // More than this in one command keep the deadlines that they have.
-  constexpr uint32_t kSlidingSeenMax = 64;
+  constexpr uint32_t kSlidingSeenMax = 65'536;
   if (tally_.sliding_seen == kSlidingSeenMax) return;
   std::vector<StoreThread::SeenSliding>& seen = thread_.seen_sliding();
   if (tally_.sliding_seen++ == 0) seen.clear();
-  seen.push_back({index_, key.hash, std::string(key.bytes)});
+  seen.push_back({index_, key.hash, record});
 }
 
 bool Db::logs_changes() const { return store_.change_log() != nullptr; }

@@ -5,8 +5,9 @@
 // its figures are counted; it keeps the slot when the set of classes changes.
 //
 // Deadlines  The class's time to live is given to a key by a write that would leave it without a deadline.
-//            A deadline that a client has set on a key that was there (EXPIRE and its like) is pinned:
-//            readers do not renew it. A value that is written anew is not pinned.
+//            A deadline that a client has set on a key that was there (EXPIRE and its like) is pinned,
+//            whatever the key's class is then, if there are classes at all: readers do not renew it. A
+//            value that is written anew is not pinned.
 // Effects    What a class does is logged as what a client could have said: SET with PXAT, PEXPIREAT with
 //            NX for a deadline given, with GT for one renewed; both do not pin. Who applies a log applies
 //            it to a store without classes, or the rules would act twice.

@@ -121,9 +121,9 @@ class Store {
   // shard is busy are left to the sweep. Call with nothing locked.
   void RemoveSeenExpired(StoreThread& thread, UnixMillis now);
 
-  // Puts off the deadlines of keys that this thread's command has read and whose classes are sliding,
+  // Puts off the deadlines of records that this thread's command has read and whose classes are sliding,
   // `count` of StoreThread::seen_sliding(); those whose shard is busy are left to the next reader. Call
-  // with nothing locked.
+  // with nothing locked, before the thread's next quiescent point.
   void RenewSeenSliding(StoreThread& thread, uint32_t count, UnixMillis now);
 
   // The rules for keys by prefix; nullptr when there are none.

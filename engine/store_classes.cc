@@ -120,7 +120,7 @@ void Store::RenewSeenSliding(StoreThread& thread, uint32_t count, UnixMillis now
   if (!may_remove_expired()) return;
   for (uint32_t i = 0; i < count; ++i) {
     const StoreThread::SeenSliding& seen = thread.seen_sliding()[i];
-    if (!MayWrite(seen.key.size() + kEffectOverhead)) return;
+    if (!MayWrite(seen.record->key().size() + kEffectOverhead)) return;
     ShardLock& lock = LockOf(seen.hash);
     if (!lock.TryLockOnce()) continue;
     RenewOne(thread, seen, now);
@@ -128,24 +128,26 @@ void Store::RenewSeenSliding(StoreThread& thread, uint32_t count, UnixMillis now
   }
 }
 
-// The record is found again and judged again: what a client has done to it since stands. It keeps its
-// generation, as it was not written.
+// The record is judged again, as what a client has done to it since stands, and passed over when another
+// has taken its place, this command's own perhaps: that one was not read. It keeps its generation, as it was
+// not written.
 void Store::RenewOne(StoreThread& thread, const StoreThread::SeenSliding& seen, UnixMillis now) {
   Shard& shard = shards_[ShardIndex(seen.hash)];
   Table* table = shard.table(seen.db);
   if (table == nullptr) return;
-  const KeyView key = {seen.key, seen.hash};
+  const KeyView key = {seen.record->key(), seen.hash};
   const SlotPlace place = shard.Locate(*table, key);
-  const KeyClass* key_class = key_classes() == nullptr ? nullptr : key_classes()->Find(seen.key);
-  if (!place || key_class == nullptr) return;
+  if (!place || place.word().record() != seen.record) return;
   Record* record = place.word().record();
+  const KeyClass* key_class = key_classes() == nullptr ? nullptr : key_classes()->Find(key.bytes);
+  if (key_class == nullptr) return;
   if (Expired(*record, now) || !key_class->MayRenew(*record, now)) return;
   const UnixMillis deadline = key_class->RenewedDeadline(now);
   if (!record->CanHoldDeadline(deadline)) return;
   if (change_log_ != nullptr) {
     char digits[kInt64CharsMax];
     const std::string_view command[] = {
-        "PEXPIREAT", seen.key, {digits, FormatInt64(deadline, digits)}, "GT"};
+        "PEXPIREAT", key.bytes, {digits, FormatInt64(deadline, digits)}, "GT"};
     change_log_->Append(seen.db, command);
   }
   Shard::PutOffDeadline(*table, record, deadline);

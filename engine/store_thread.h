@@ -101,7 +101,7 @@ class StoreThread {
   struct SeenSliding {
     int db;
     uint64_t hash;
-    std::string key;
+    const Record* record;
   };
   struct ClassUse {
     uint8_t slot;

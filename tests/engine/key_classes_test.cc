@@ -149,6 +149,46 @@ TEST_CASE_METHOD(ClassFixture, "a deadline from SET slides, one from EXPIRE does
   CHECK(Ttl("s:long") == 10 * kTtlMs);
 }
 
+TEST_CASE_METHOD(ClassFixture, "a deadline from EXPIRE stands when its key comes to slide") {
+  SECTION("by a new name") {
+    Set("other", "v", kStartMs + 9000);
+    Set("m:1");
+    REQUIRE(Expire("other", 5000));
+    REQUIRE(Expire("m:1", 5000));
+    LockRequest all(
+        store_, [](void*) {}, nullptr);
+    all.shards().AddAll(store_.shard_count());
+    REQUIRE(all.Acquire());
+    Tally tally;
+    Db db(store_, thread_, tally, 0, Access::kLocked, clock_.WallMillis());
+    REQUIRE(keys::Rename(db, MakeKey("other"), MakeKey("s:1"), true) == Errc::kOk);
+    REQUIRE(keys::Rename(db, MakeKey("m:1"), MakeKey("s:2"), true) == Errc::kOk);
+  }
+  SECTION("as its class does") {
+    SetClasses({Rule("s", kTtlMs)});
+    Set("s:1");
+    Set("s:2", "v", kStartMs + 9000);
+    REQUIRE(Expire("s:1", 5000));
+    REQUIRE(Expire("s:2", 5000));
+    SetClasses({Rule("s", kTtlMs, true)});
+  }
+  CHECK(Read("s:1"));
+  CHECK(Read("s:2"));
+  CHECK(Ttl("s:1") == 5000);
+  CHECK(Ttl("s:2") == 5000);
+}
+
+TEST_CASE_METHOD(ClassFixture, "one command renews all that it reads") {
+  constexpr int kKeys = 1000;
+  for (int i = 0; i < kKeys; ++i) Set("s:" + std::to_string(i));
+  Tally tally;
+  Db db(store_, thread_, tally, 0, Access::kOptimistic, clock_.WallMillis());
+  for (int i = 0; i < kKeys; ++i) REQUIRE(db.Find(MakeKey("s:" + std::to_string(i))) != nullptr);
+  store_.RenewSeenSliding(thread_, tally.sliding_seen, clock_.WallMillis());
+  CHECK(Totals("s").counts[ClassFigures::kRenewed] == kKeys);
+  CHECK(Ttl("s:999") == kTtlMs + kGainMs);
+}
+
 TEST_CASE_METHOD(ClassFixture, "what a client did between a read and its renewal stands") {
   Set("s:1");
   Tally tally;
@@ -178,6 +218,18 @@ TEST_CASE_METHOD(ClassFixture, "what a client did between a read and its renewal
     With("s:1", [](Db& d, KeyView k) { return keys::Delete(d, k); });
     renew();
     CHECK(Ttl("s:1") == -2);
+  }
+  SECTION("SET with a deadline of its own") {
+    read();
+    Set("s:1", "v", kStartMs + 5000);
+    renew();
+    CHECK(Ttl("s:1") == 5000);
+  }
+  SECTION("SET with the very deadline that was read") {
+    read();
+    Set("s:1", "v", kStartMs + kTtlMs);
+    renew();
+    CHECK(Ttl("s:1") == kTtlMs);
   }
   SECTION("a change of the classes") {
     read();
