@@ -1,6 +1,7 @@
 // A payload is checked from its end: the footer first, and only then the value is parsed.
 #include "storage/dump_payload.h"
 
+#include "engine/base/number.h"
 #include "engine/types/stream_container.h"
 #include "engine/types/strings.h"
 #include "storage/byte_order.h"
@@ -108,7 +109,8 @@ bool ReadValue(RdbReader& reader, const PackingLimits& limits, DumpedValue* valu
 }  // namespace
 
 uint64_t DumpedValue::text_bytes() const {
-  return collection != nullptr ? collection->text_bytes() : string.bytes.size();
+  if (collection != nullptr) return collection->text_bytes();
+  return string.is_integer ? Int64Length(string.integer) : string.bytes.size();
 }
 
 std::string EncodeDump(const Record& record, UnixMillis now, bool compress) {

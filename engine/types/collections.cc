@@ -3,12 +3,15 @@
 #include "engine/base/assert.h"
 #include "engine/containers/intset.h"
 #include "engine/containers/listpack.h"
+#include "engine/containers/stream.h"
 #include "engine/types/hash_builder.h"
 #include "engine/types/hashes.h"
 #include "engine/types/lists.h"
 #include "engine/types/set_builder.h"
 #include "engine/types/sets.h"
 #include "engine/types/sorted_sets.h"
+#include "engine/types/streams.h"
+#include "engine/types/strings.h"
 
 namespace alai {
 namespace {
@@ -86,6 +89,45 @@ bool VisitSet(const Record& record, CollectionSink& sink) {
     return taken;
   });
   return taken;
+}
+
+// Counts texts until there are too many.
+class TextMeter final : public CollectionSink {
+ public:
+  explicit TextMeter(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  bool Add(uint64_t bytes) {
+    bytes_ += bytes;
+    return bytes_ <= bytes_max_;
+  }
+  bool Element(const PackedValue& element) override { return Add(element.length()); }
+  bool Member(const PackedValue& member) override { return Add(member.length()); }
+  bool Field(const PackedValue& field, const PackedValue& value) override {
+    return Add(field.length() + value.length());
+  }
+  bool Scored(const PackedValue& member, double) override { return Add(member.length()); }
+
+ private:
+  const uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+};
+
+// False when the meter stopped it.
+bool MeasureStream(const Stream& stream, TextMeter& meter) {
+  StreamRange entries = stream.Range(StreamId::Min(), StreamId::Max());
+  while (entries.Next()) {
+    StreamEntry::Fields fields(entries.entry());
+    while (fields.Next()) {
+      if (!meter.Add(fields.field().size() + fields.value().size())) return false;
+    }
+  }
+  for (const ConsumerGroup* group : stream.groups()) {
+    if (!meter.Add(group->name().size())) return false;
+    for (const Consumer* consumer : group->consumers()) {
+      if (!meter.Add(consumer->name().size())) return false;
+    }
+  }
+  return true;
 }
 
 // What a set's or list's own builder makes.
@@ -177,6 +219,23 @@ size_t CountHash(const Record& record, UnixMillis now) {
 }
 
 }  // namespace
+
+bool HoldsMoreText(const Record& record, UnixMillis now, uint64_t bytes_max) {
+  switch (record.type()) {
+    case Type::kString:
+      return strings::Length(record) > bytes_max;
+    case Type::kTokenBucket:
+      return false;
+    case Type::kStream: {
+      TextMeter meter(bytes_max);
+      return !MeasureStream(streams::StreamOf(record), meter);
+    }
+    default:
+      break;
+  }
+  TextMeter meter(bytes_max);
+  return !VisitCollection(record, now, meter);
+}
 
 size_t CountCollection(const Record& record, UnixMillis now) {
   if (record.encoding() == Encoding::kIntset) return Intset(record.inline_value().data()).count();

@@ -23,6 +23,11 @@ size_t CountCollection(const Record& record, UnixMillis now);
 // when the sink stopped it.
 bool VisitCollection(const Record& record, UnixMillis now, CollectionSink& sink);
 
+// Whether all texts of a value, of any type, have more than so many bytes together, as CollectionBuilder's
+// text_bytes() counts them: elements, members, fields and values, but no scores; of a stream the names of its
+// groups and consumers, too.
+bool HoldsMoreText(const Record& record, UnixMillis now, uint64_t bytes_max);
+
 // Makes a collection of elements that come from outside, in the form that the limits ask for. What comes twice
 // is refused, but perhaps only by Finish().
 class CollectionBuilder : public CollectionSink {

@@ -322,7 +322,8 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> fie
   return erased;
 }
 
-Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t by) {
+Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t by,
+                          uint64_t bytes_max) {
   const Result<Record*> found = Find(db, key, Lookup::kWrite);
   if (!found.ok()) return found.error();
   int64_t value = 0;
@@ -332,12 +333,13 @@ Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t b
   }
   if (__builtin_add_overflow(value, by, &value)) return Errc::kIntegerOverflow;
   const std::string_view text(digits, FormatInt64(value, digits));
+  if (field.size() + text.size() > bytes_max) return Errc::kTooLong;
   SetIncremented(db, key, *found, field, text, "hincrby");
   return value;
 }
 
 Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view field, long double by,
-                                        char* out) {
+                                        char* out, uint64_t bytes_max) {
   const Result<Record*> found = Find(db, key, Lookup::kWrite);
   if (!found.ok()) return found.error();
   long double value = 0;
@@ -348,6 +350,7 @@ Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view fi
   value += by;
   if (!std::isfinite(value)) return Errc::kNanOrInfinity;
   const std::string_view text(out, FormatLongDouble(value, out));
+  if (field.size() + text.size() > bytes_max) return Errc::kTooLong;
   SetIncremented(db, key, *found, field, text, "hincrbyfloat");
   return text;
 }

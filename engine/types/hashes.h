@@ -108,12 +108,14 @@ Result<int64_t> Set(Db& db, KeyView key, std::span<const std::string_view> pairs
 Result<bool> SetIfMissing(Db& db, KeyView key, std::string_view field, std::string_view value);
 // Removes fields; gives how many there were.
 Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> fields);
-// kNotInteger: the field's value is none. kIntegerOverflow.
-Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t by);
+// kNotInteger: the field's value is none. kIntegerOverflow. kTooLong: the field and its new value have more
+// than `bytes_max` together.
+Result<int64_t> Increment(Db& db, KeyView key, std::string_view field, int64_t by,
+                          uint64_t bytes_max = UINT64_MAX);
 // Gives the new value as text in `out`, which has room for kLongDoubleCharsMax. kNotFloat: the field's value
-// is none. kNanOrInfinity.
+// is none. kNanOrInfinity. kTooLong as above.
 Result<std::string_view> IncrementFloat(Db& db, KeyView key, std::string_view field, long double by,
-                                        char* out);
+                                        char* out, uint64_t bytes_max = UINT64_MAX);
 
 // What became of a field that was to get a deadline, or to lose it; numbers as clients know them.
 enum class FieldChange : int8_t {

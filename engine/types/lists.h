@@ -121,9 +121,11 @@ template <class Begin, class Visit>
 Result<uint64_t> Pop(Db& db, KeyView key, ListEnd end, uint64_t count, Begin begin, Visit visit);
 
 // Takes an element from an end of a list and adds it at an end of another, which is made if missing, or the
-// same. Calls visit(const PackedValue&) with it before. False: there is no first list.
+// same. Calls visit(const PackedValue&) with it before. False: there is no first list. kTooLong: the other list
+// takes no element of more than `bytes_max`.
 template <class Visit>
-Result<bool> Move(Db& db, KeyView from, KeyView to, ListEnd from_end, ListEnd to_end, Visit visit);
+Result<bool> Move(Db& db, KeyView from, KeyView to, ListEnd from_end, ListEnd to_end, Visit visit,
+                  uint64_t bytes_max = UINT64_MAX);
 
 // Indices from here on may be negative: counted from the end.
 
@@ -189,16 +191,20 @@ Result<uint64_t> Pop(Db& db, KeyView key, ListEnd end, uint64_t count, Begin beg
 }
 
 template <class Visit>
-Result<bool> Move(Db& db, KeyView from, KeyView to, ListEnd from_end, ListEnd to_end, Visit visit) {
+Result<bool> Move(Db& db, KeyView from, KeyView to, ListEnd from_end, ListEnd to_end, Visit visit,
+                  uint64_t bytes_max) {
   const Result<Record*> from_found = Find(db, from, Lookup::kWrite);
   if (!from_found.ok()) return from_found.error();
   if (*from_found == nullptr) return false;
   const Result<Record*> to_found = Find(db, to, Lookup::kWrite);
   if (!to_found.ok()) return to_found.error();
+  bool too_long = false;
   Elements(*from_found).Walk(from_end, 0, [&](const PackedValue& value) {
-    visit(value);
+    too_long = *from_found != *to_found && value.length() > bytes_max;
+    if (!too_long) visit(value);
     return false;
   });
+  if (too_long) return Errc::kTooLong;
   MoveFound(db, from, *from_found, to, *to_found, from_end, to_end);
   return true;
 }

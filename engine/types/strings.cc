@@ -251,13 +251,15 @@ std::string_view Slice(std::string_view text, int64_t first, int64_t last) {
   return text.substr(static_cast<size_t>(first), static_cast<size_t>(last - first + 1));
 }
 
-Result<int64_t> Increment(Db& db, KeyView key, int64_t by) {
+Result<int64_t> Increment(Db& db, KeyView key, int64_t by, uint64_t bytes_max) {
   const Result<Record*> found = Find(db, key, Lookup::kWrite);
   if (!found.ok()) return found.error();
   Record* old = *found;
   int64_t value = 0;
   if (old != nullptr && !ReadInteger(*old, &value)) return Errc::kNotInteger;
   if (__builtin_add_overflow(value, by, &value)) return Errc::kIntegerOverflow;
+  if (bytes_max < kInt64CharsMax && Int64Length(value) > bytes_max) [[unlikely]]
+    return Errc::kTooLong;
   if (db.logs_changes()) {
     char digits[kInt64CharsMax];
     const std::string_view text(digits, FormatInt64(value, digits));
@@ -279,7 +281,8 @@ Result<int64_t> Increment(Db& db, KeyView key, int64_t by) {
   return value;
 }
 
-Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, char* out) {
+Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, char* out,
+                                        uint64_t bytes_max) {
   const Result<Record*> found = Find(db, key, Lookup::kWrite);
   if (!found.ok()) return found.error();
   const Record* old = *found;
@@ -288,6 +291,7 @@ Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, cha
   value += by;
   if (!std::isfinite(value)) return Errc::kNanOrInfinity;
   const std::string_view text(out, FormatLongDouble(value, out));
+  if (text.size() > bytes_max) return Errc::kTooLong;
   if (db.logs_changes()) db.LogEffect({"SET", key.bytes, text, "KEEPTTL"});
   Record::Draft draft;
   draft.key = key.bytes;

@@ -103,10 +103,11 @@ Result<uint64_t> Overwrite(Db& db, KeyView key, uint64_t offset, std::string_vie
 // The part from `first` to `last`, both included, negative ones counted from the end.
 std::string_view Slice(std::string_view text, int64_t first, int64_t last);
 
-// The new value. A missing key counts as 0.
-Result<int64_t> Increment(Db& db, KeyView key, int64_t by);
+// The new value. A missing key counts as 0. kTooLong when its text would exceed `bytes_max`.
+Result<int64_t> Increment(Db& db, KeyView key, int64_t by, uint64_t bytes_max = UINT64_MAX);
 
-// The new value as text, written to `out` with room for kLongDoubleCharsMax.
-Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, char* out);
+// The new value as text, written to `out` with room for kLongDoubleCharsMax. kTooLong as above.
+Result<std::string_view> IncrementFloat(Db& db, KeyView key, long double by, char* out,
+                                        uint64_t bytes_max = UINT64_MAX);
 
 }  // namespace alai::strings

@@ -3,13 +3,19 @@
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
+#include "server/commands/value_limit.h"
 
 namespace alai {
 namespace {
 
+void FailToIncrement(Call& call, KeyView key, Errc error) {
+  error == Errc::kTooLong ? FailLargeValue(call, key) : call.Fail(error);
+}
+
 void Add(Call& call, KeyView key, int64_t by) {
-  const Result<int64_t> value = strings::Increment(call.db(), key, by);
-  if (!value.ok()) return call.Fail(value.error());
+  const Result<int64_t> value =
+      strings::Increment(call.db(), key, by, ClassValueBytesMax(call.db(), key));
+  if (!value.ok()) return FailToIncrement(call, key, value.error());
   call.reply().Integer(*value);
 }
 
@@ -43,8 +49,9 @@ void IncrByFloat(Call& call) {
   const long double by = args.LongDouble();
   if (!args.Done()) return call.Fail(args.error());
   char text[kLongDoubleCharsMax];
-  const Result<std::string_view> value = strings::IncrementFloat(call.db(), key, by, text);
-  if (!value.ok()) return call.Fail(value.error());
+  const Result<std::string_view> value =
+      strings::IncrementFloat(call.db(), key, by, text, ClassValueBytesMax(call.db(), key));
+  if (!value.ok()) return FailToIncrement(call, key, value.error());
   call.reply().Bulk(*value);
 }
 

@@ -58,7 +58,7 @@ void GeoAdd(Call& call) {
   for (ScoredMember& pair : pairs) {
     pair.score = geo::ScoreOf(TakePosition(args, &error));
     pair.member = args.String();
-    bytes += pair.member.size() + sizeof pair.score;
+    bytes += pair.member.size();
   }
   if (!args.Done()) return call.Fail(args.error());
   if (RefusedAsLarge(call, key, bytes)) return;

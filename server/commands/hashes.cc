@@ -148,8 +148,10 @@ void HIncrBy(Call& call) {
   const std::string_view field = args.String();
   const int64_t by = args.Int64();
   if (!args.Done()) return call.Fail(args.error());
-  const Result<int64_t> value = hashes::Increment(call.db(), key, field, by);
+  const Result<int64_t> value =
+      hashes::Increment(call.db(), key, field, by, ClassValueBytesMax(call.db(), key));
   if (value.ok()) return call.reply().Integer(*value);
+  if (value.error() == Errc::kTooLong) return FailLargeValue(call, key);
   if (value.error() == Errc::kNotInteger) return call.Fail(error_text::kHashNotInteger);
   call.Fail(value.error());
 }
@@ -162,8 +164,10 @@ void HIncrByFloat(Call& call) {
   if (!args.Done()) return call.Fail(args.error());
   if (std::isinf(by)) return call.Fail(error_text::kValueNanOrInfinity);
   char text[kLongDoubleCharsMax];
-  const Result<std::string_view> value = hashes::IncrementFloat(call.db(), key, field, by, text);
+  const Result<std::string_view> value =
+      hashes::IncrementFloat(call.db(), key, field, by, text, ClassValueBytesMax(call.db(), key));
   if (value.ok()) return call.reply().Bulk(*value);
+  if (value.error() == Errc::kTooLong) return FailLargeValue(call, key);
   if (value.error() == Errc::kNotFloat) return call.Fail(error_text::kHashNotFloat);
   call.Fail(value.error());
 }

@@ -2,9 +2,11 @@
 #include "engine/types/keys.h"
 
 #include "engine/store.h"
+#include "engine/types/collections.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/command_spec.h"
+#include "server/commands/value_limit.h"
 
 namespace alai {
 namespace {
@@ -43,10 +45,26 @@ void TypeOfKey(Call& call) {
   call.reply().SimpleString(record != nullptr ? keys::TypeName(record->type()) : "none");
 }
 
+// Whether the class of `to` refuses what `from` holds and what would be put there; the call has failed then.
+bool RefusedThere(Call& call, KeyView from, Db& to_db, KeyView to, bool replace) {
+  Db& from_db = call.db();
+  if (from_db.store().key_classes() == nullptr) [[likely]]
+    return false;
+  const uint64_t bytes_max = ClassValueBytesMax(to_db, to);
+  if (bytes_max == UINT64_MAX) return false;
+  const bool stays = from_db.index() == to_db.index() && from.bytes == to.bytes;
+  const Record* record = stays ? nullptr : from_db.Find(from, Lookup::kPeek);
+  if (record == nullptr || (!replace && to_db.Find(to, Lookup::kPeek) != nullptr)) return false;
+  if (!HoldsMoreText(*record, call.now(), bytes_max)) return false;
+  FailLargeValue(call, to);
+  return true;
+}
+
 void Rename(Call& call) {
   ArgReader args = call.args();
   const KeyView from = call.Key(args.String());
   const KeyView to = call.Key(args.String());
+  if (RefusedThere(call, from, call.db(), to, true)) return;
   const Errc error = keys::Rename(call.db(), from, to, true);
   if (error != Errc::kOk) return call.Fail(error_text::kNoSuchKey);
   call.reply().Ok();
@@ -56,6 +74,7 @@ void RenameNx(Call& call) {
   ArgReader args = call.args();
   const KeyView from = call.Key(args.String());
   const KeyView to = call.Key(args.String());
+  if (RefusedThere(call, from, call.db(), to, false)) return;
   const Errc error = keys::Rename(call.db(), from, to, false);
   if (error == Errc::kNoKey) return call.Fail(error_text::kNoSuchKey);
   call.reply().Integer(error == Errc::kOk ? 1 : 0);
@@ -90,6 +109,7 @@ void Copy(Call& call) {
     return call.Fail(error_text::kSameObject);
   }
   Db target = call.db().Sibling(database);
+  if (RefusedThere(call, from, target, to, replace)) return;
   call.reply().Integer(keys::Copy(call.db(), from, target, to, replace) ? 1 : 0);
 }
 

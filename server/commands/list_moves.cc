@@ -5,14 +5,18 @@
 #include "server/command_spec.h"
 #include "server/commands/collection_reply.h"
 #include "server/commands/list_end.h"
+#include "server/commands/value_limit.h"
 
 namespace alai {
 namespace {
 
 void Move(Call& call, ListEnd from_end, ListEnd to_end) {
-  const Result<bool> moved =
-      lists::Move(call.db(), call.Key(call.argv()[1]), call.Key(call.argv()[2]), from_end, to_end,
-                  [&](const PackedValue& value) { WriteValue(call.reply(), value); });
+  const KeyView to = call.Key(call.argv()[2]);
+  const Result<bool> moved = lists::Move(
+      call.db(), call.Key(call.argv()[1]), to, from_end, to_end,
+      [&](const PackedValue& value) { WriteValue(call.reply(), value); },
+      ClassValueBytesMax(call.db(), to));
+  if (!moved.ok() && moved.error() == Errc::kTooLong) return FailLargeValue(call, to);
   if (!moved.ok()) return call.Fail(moved.error());
   if (!*moved) call.reply().Null();
 }

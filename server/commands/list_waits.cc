@@ -12,6 +12,7 @@
 #include "server/commands/collection_reply.h"
 #include "server/commands/key_wait.h"
 #include "server/commands/list_end.h"
+#include "server/commands/value_limit.h"
 
 namespace alai {
 namespace {
@@ -86,12 +87,16 @@ class MoveWaiter final : public KeyWaiter {
   }
 
  private:
-  // The element stays where it is when the destination is no list.
+  // The element stays where it is when the destination is no list, or its class refuses it.
   void Take(Db& db, KeyView key, ReplyWriter& reply) override {
-    const Result<bool> moved =
-        lists::Move(db, key, MakeKey(to_), from_end_, to_end_,
-                    [&](const PackedValue& value) { WriteValue(reply, value); });
-    if (!moved.ok()) reply.Error(error_text::kWrongType);
+    const KeyView to = MakeKey(to_);
+    const Result<bool> moved = lists::Move(
+        db, key, to, from_end_, to_end_,
+        [&](const PackedValue& value) { WriteValue(reply, value); }, ClassValueBytesMax(db, to));
+    if (moved.ok()) return;
+    if (moved.error() != Errc::kTooLong) return reply.Error(error_text::kWrongType);
+    CountLargeValue(db, to);
+    reply.Error(error_text::kTooLargeForClass);
   }
 
   const std::string to_;
@@ -143,14 +148,16 @@ void BLMPop(Call& call) {
 
 void MoveOrWait(Call& call, ListEnd from_end, ListEnd to_end, int64_t timeout_ns) {
   const std::string_view from = call.argv()[1];
-  const std::string_view to = call.argv()[2];
-  const Result<bool> moved =
-      lists::Move(call.db(), call.Key(from), call.Key(to), from_end, to_end,
-                  [&](const PackedValue& value) { WriteValue(call.reply(), value); });
+  const KeyView to = call.Key(call.argv()[2]);
+  const Result<bool> moved = lists::Move(
+      call.db(), call.Key(from), to, from_end, to_end,
+      [&](const PackedValue& value) { WriteValue(call.reply(), value); },
+      ClassValueBytesMax(call.db(), to));
+  if (!moved.ok() && moved.error() == Errc::kTooLong) return FailLargeValue(call, to);
   if (!moved.ok()) return call.Fail(moved.error());
   if (*moved) return;
-  WaitForKeys(call, std::make_shared<MoveWaiter>(call, to, from_end, to_end), {std::string(from)},
-              timeout_ns);
+  WaitForKeys(call, std::make_shared<MoveWaiter>(call, to.bytes, from_end, to_end),
+              {std::string(from)}, timeout_ns);
 }
 
 void BLMove(Call& call) {

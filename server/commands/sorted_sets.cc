@@ -88,7 +88,7 @@ void Add(Call& call, AddRequest request) {
   for (ScoredMember& pair : pairs) {
     pair.score = args.Double();
     pair.member = args.String();
-    bytes += pair.member.size() + sizeof pair.score;
+    bytes += pair.member.size();
   }
   if (!args.Done()) return call.Fail(args.error());
   if (RefusedAsLarge(call, key, bytes)) return;

@@ -4,19 +4,22 @@
 
 namespace alai {
 
-uint64_t ClassValueBytesMax(const Db& db, KeyView key) {
+uint64_t BytesMaxByClass(const Db& db, KeyView key) {
   const KeyClass* key_class = db.ClassOf(key);
   return key_class == nullptr ? UINT64_MAX : key_class->value_bytes_max;
 }
 
-void FailLargeValue(Call& call, KeyView key) {
-  Db& db = call.db();
+void CountLargeValue(Db& db, KeyView key) {
   db.store().CountClass(db.thread(), key.bytes, ClassFigures::kRefused);
+}
+
+void FailLargeValue(Call& call, KeyView key) {
+  CountLargeValue(call.db(), key);
   call.Fail(error_text::kTooLargeForClass);
 }
 
 bool RefusedByClass(Call& call, KeyView key, uint64_t bytes) {
-  if (bytes <= ClassValueBytesMax(call.db(), key)) [[likely]]
+  if (bytes <= BytesMaxByClass(call.db(), key)) [[likely]]
     return false;
   FailLargeValue(call, key);
   return true;
