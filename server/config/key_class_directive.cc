@@ -29,6 +29,11 @@ std::string OptionError(std::string_view option, std::string_view requirement) {
   return "keyclass option '" + std::string(option) + "' " + std::string(requirement);
 }
 
+std::string RangeError(std::string_view option, int64_t min, int64_t max) {
+  return OptionError(option, "must be between " + std::to_string(min) + " and " +
+                                 std::to_string(max) + " inclusive");
+}
+
 bool IsNameCharacter(char c) { return IsAsciiAlnum(c) || c == '-' || c == '_' || c == '.'; }
 
 std::string ReadName(const std::string& name, KeyClassRule* rule) {
@@ -56,8 +61,10 @@ std::string ReadOption(const std::string& option, const std::string& value, KeyC
     return ParseSwitch(value, field) ? std::string() : OptionError(option, "must be 'yes' or 'no'");
   }
   if (is("max-value-bytes")) {
-    const bool good = ParseMemorySize(value, &rule->max_value_bytes) && rule->max_value_bytes > 0;
-    return good ? std::string() : OptionError(option, "must be a memory value of at least 1");
+    if (!ParseMemorySize(value, &rule->max_value_bytes) || rule->max_value_bytes == 0) {
+      return OptionError(option, "must be a memory value of at least 1");
+    }
+    return rule->max_value_bytes > INT64_MAX ? RangeError(option, 1, INT64_MAX) : std::string();
   }
   int64_t* const field = is("ttl")      ? &rule->ttl_seconds
                          : is("limit")  ? &rule->limit
@@ -68,8 +75,7 @@ std::string ReadOption(const std::string& option, const std::string& value, KeyC
   const int64_t min = is("burst") ? 0 : 1;
   constexpr int64_t kMax = INT32_MAX;
   if (!ParseInt64(value, field) || *field < min || *field > kMax) {
-    return OptionError(option, "must be between " + std::to_string(min) + " and " +
-                                   std::to_string(kMax) + " inclusive");
+    return RangeError(option, min, kMax);
   }
   return {};
 }

@@ -457,6 +457,8 @@ TEST_CASE("keyclass", "[config]") {
     CHECK(error({"x", "x:*", "max-value-bytes", size}) ==
           "keyclass option 'max-value-bytes' must be a memory value of at least 1");
   }
+  CHECK(error({"x", "x:*", "max-value-bytes", "9223372036854775808"}) ==
+        "keyclass option 'max-value-bytes' must be between 1 and 9223372036854775807 inclusive");
   CHECK(error({"x", "x:*", "limit", "2000000000", "period", "1"}) ==
         "keyclass option 'limit' is out of range together with 'period' and 'burst'");
   CHECK(error({"x", "x:*", "limit", "1", "period", "2147483647", "burst", "2147483647"}) ==
