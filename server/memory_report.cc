@@ -14,6 +14,7 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/store.h"
+#include "server/process/control_group.h"
 #include "server/ratio.h"
 #include "server/server.h"
 #include "server/stats.h"
@@ -64,14 +65,6 @@ std::string ReadSmallFile(const char* path) {
   std::fclose(file);
   text.assign(buffer, size);
   return text;
-}
-
-// A line with one number; `fallback` when it says "max" or is not there.
-uint64_t ReadLimit(const char* path, uint64_t fallback) {
-  std::string text = ReadSmallFile(path);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  uint64_t limit = 0;
-  return ParseUint64(text, &limit) ? limit : fallback;
 }
 
 // mallctl's values have no type tag, only a size, so a number is tried as each integer in turn.
@@ -249,9 +242,7 @@ uint64_t SystemMemoryBytes() {
     struct sysinfo info {};
     if (sysinfo(&info) != 0) return uint64_t{0};
     const uint64_t machine = uint64_t{info.totalram} * info.mem_unit;
-    const uint64_t v2 = ReadLimit("/sys/fs/cgroup/memory.max", machine);
-    const uint64_t v1 = ReadLimit("/sys/fs/cgroup/memory/memory.limit_in_bytes", machine);
-    return std::min({machine, v1, v2});
+    return std::min(machine, ControlGroupMemoryMax(""));
   }();
   return bytes;
 }

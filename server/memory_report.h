@@ -62,7 +62,7 @@ std::string AllocatorReport();
 bool AllocatorNumber(const std::string& name, const int64_t* fresh, int64_t* value);
 bool AllocatorText(const std::string& name, const char* fresh, std::string* value);
 
-// Physical memory of this process, and what the machine or its control group has.
+// Physical memory of this process, and what the machine has or the control groups around it allow.
 uint64_t ResidentBytes();
 uint64_t SystemMemoryBytes();
 
