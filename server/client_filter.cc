@@ -11,8 +11,9 @@ namespace alai {
 namespace {
 
 constexpr std::string_view kIdNotPositive = "ERR client-id should be greater than 0";
-constexpr std::string_view kMaxAgeNotInteger = "ERR maxage is not an integer or out of range";
-constexpr std::string_view kMaxAgeNotPositive = "ERR maxage should be greater than 0";
+// The letters of CLIENT LIST's flags and of what clients say they can do, as far as Valkey knows them.
+constexpr std::string_view kFlagLetters = "bcdeirtuxABEIMNOPRSTU";
+constexpr std::string_view kCapabilityLetters = "r";
 
 // Gives false for a type that does not exist. All clients are normal ones.
 bool ReadType(std::string_view word, int64_t* normal) {
@@ -28,9 +29,26 @@ std::string_view HostOf(std::string_view address) {
   return host;
 }
 
-bool HasAllLetters(const std::string& letters, const std::string& wanted) {
+bool HasAllLetters(std::string_view letters, std::string_view wanted) {
   return std::all_of(wanted.begin(), wanted.end(),
-                     [&](char c) { return letters.find(c) != std::string::npos; });
+                     [&](char c) { return letters.find(c) != std::string_view::npos; });
+}
+
+// A number of seconds; `name` is what errors call it.
+std::string ReadSeconds(ArgReader& args, std::string_view name, int64_t* seconds) {
+  *seconds = args.Int64();
+  if (!args.ok()) return "ERR " + std::string(name) + " is not an integer or out of range";
+  if (*seconds <= 0) return "ERR " + std::string(name) + " should be greater than 0";
+  return {};
+}
+
+// Letters of `known`; the error calls them `name`, and where they stand `place`.
+std::string ReadLetters(ArgReader& args, std::string_view known, std::string_view name,
+                        std::string_view place, std::string* letters) {
+  *letters = args.String();
+  if (HasAllLetters(known, *letters)) return {};
+  std::string error = "ERR Unknown ";
+  return error.append(name).append(" found in the ").append(place).append(" filter: ") + *letters;
 }
 
 }  // namespace
@@ -50,6 +68,7 @@ bool ClientFilter::FindField(std::string_view word, Field* field) {
       {"LIB-NAME", Field::kLibraryName},
       {"LIB-VER", Field::kLibraryVersion},
       {"FLAGS", Field::kFlags},
+      {"CAPA", Field::kCapabilities},
       {"DB", Field::kDb},
       {"IDLE", Field::kIdle},
       {"MAXAGE", Field::kMaxAge},
@@ -63,7 +82,7 @@ bool ClientFilter::FindField(std::string_view word, Field* field) {
   return false;
 }
 
-std::string ClientFilter::Read(ArgReader& args, Use use) {
+std::string ClientFilter::Read(ArgReader& args) {
   while (args.remaining() > 0) {
     const std::string_view word = args.String();
     if (args.remaining() == 0) return std::string(error_text::kSyntax);
@@ -74,69 +93,82 @@ std::string ClientFilter::Read(ArgReader& args, Use use) {
       skip_self_ = yes ? Skip::kYes : Skip::kNo;
       continue;
     }
-    std::string error = ReadCondition(word, args, use);
+    std::string error = ReadCondition(word, args);
     if (!error.empty()) return error;
   }
   return {};
 }
 
-std::string ClientFilter::ReadCondition(std::string_view word, ArgReader& args, Use use) {
+std::string ClientFilter::ReadCondition(std::string_view word, ArgReader& args) {
   constexpr std::string_view kNot = "NOT-";
   Condition condition{};
   condition.negated =
       word.size() > kNot.size() && EqualsIgnoreCase(word.substr(0, kNot.size()), kNot);
   if (condition.negated) word.remove_prefix(kNot.size());
-  if (!FindField(word, &condition.field) ||
-      (condition.negated && condition.field == Field::kMaxAge)) {
-    return std::string(error_text::kSyntax);
-  }
-  switch (condition.field) {
-    case Field::kId: {
-      std::string error = ReadIds(args, use, &condition);
-      if (!error.empty()) return error;
-      break;
-    }
-    case Field::kType: {
-      const std::string_view type = args.String();
-      if (!ReadType(type, &condition.number)) {
-        return "ERR Unknown client type '" + std::string(type) + "'";
-      }
-      break;
-    }
-    case Field::kUser:
-      condition.text = args.String();
-      if (condition.text != "default") return "ERR No such user '" + condition.text + "'";
-      break;
-    case Field::kMaxAge:
-      condition.number = args.Int64(kMaxAgeNotInteger);
-      if (args.ok() && condition.number <= 0) args.Fail(kMaxAgeNotPositive);
-      break;
-    case Field::kDb:
-    case Field::kIdle:
-      condition.number = args.Int64();
-      break;
-    default:
-      condition.text = args.String();
-  }
-  if (!args.ok()) return std::string(args.error());
-  conditions_.push_back(std::move(condition));
-  return {};
+  const bool known = FindField(word, &condition.field);
+  const bool one_way = condition.field == Field::kIdle || condition.field == Field::kMaxAge;
+  if (!known || (condition.negated && one_way)) return std::string(error_text::kSyntax);
+  std::string error = ReadValue(args, &condition);
+  if (error.empty()) conditions_.push_back(std::move(condition));
+  return error;
 }
 
-// One id, and as many more as follow.
-std::string ClientFilter::ReadIds(ArgReader& args, Use use, Condition* condition) {
+std::string ClientFilter::ReadValue(ArgReader& args, Condition* condition) const {
+  const bool negated = condition->negated;
+  switch (condition->field) {
+    case Field::kId:
+      return ReadIds(args, condition);
+    case Field::kType: {
+      const std::string_view type = args.String();
+      if (ReadType(type, &condition->number)) return {};
+      return "ERR Unknown client type '" + std::string(type) + "'";
+    }
+    case Field::kUser:
+      condition->text = args.String();
+      if (condition->text == "default") return {};
+      return "ERR No such user '" + condition->text + "'";
+    case Field::kFlags:
+      return ReadLetters(args, kFlagLetters, "flags", negated ? "NOT-FLAGS" : "provided",
+                         &condition->text);
+    case Field::kCapabilities:
+      return ReadLetters(args, kCapabilityLetters, "capa", negated ? "NOT-CAPA" : "provided",
+                         &condition->text);
+    case Field::kDb:
+      return ReadDb(args, condition);
+    case Field::kIdle:
+      return ReadSeconds(args, "idle", &condition->number);
+    case Field::kMaxAge:
+      return ReadSeconds(args, "maxage", &condition->number);
+    default:
+      condition->text = args.String();
+      return {};
+  }
+}
+
+// One id, and as many more as follow. What is wrong with ID is said as in Redis 7.0, which has no NOT-ID.
+std::string ClientFilter::ReadIds(ArgReader& args, Condition* condition) const {
   int64_t id = 0;
   bool first = true;
   while (args.remaining() > 0) {
     const bool number = ParseInt64(args.rest()[0], &id);
     if (!number && !first) break;
-    if (use == Use::kKill && (!number || id < 1)) return std::string(kIdNotPositive);
+    if (condition->negated && !number) return std::string(error_text::kSyntax);
+    const bool strict = use_ == Use::kKill || condition->negated;
+    if (strict && (!number || id < 1)) return std::string(kIdNotPositive);
     if (!number) return std::string(error_text::kInvalidClientId);
     args.String();
     condition->ids.push_back(static_cast<uint64_t>(id));
     first = false;
   }
   return {};
+}
+
+std::string ClientFilter::ReadDb(ArgReader& args, Condition* condition) const {
+  const std::string name = condition->negated ? "ERR NOT-DB" : "ERR DB";
+  condition->number = args.Int64(INT32_MIN, INT32_MAX);
+  if (!args.ok()) return name + " is not an integer or out of range";
+  if (condition->number >= 0 && condition->number < databases_) return {};
+  return name + " number should be between 0 and " + std::to_string(databases_ - 1);
 }
 
 const std::vector<uint64_t>* ClientFilter::only_ids() const {
@@ -175,6 +207,8 @@ bool ClientFilter::Holds(const Condition& condition, const Client& client, UnixM
       return client.library_version == condition.text;
     case Field::kFlags:
       return HasAllLetters(FlagLetters(client), condition.text);
+    case Field::kCapabilities:
+      return condition.text.empty();  // CLIENT CAPA, which would say so, is not there
     case Field::kDb:
       return client.db_index() == condition.number;
     case Field::kIdle:

@@ -2,8 +2,8 @@
 // be negated.
 //
 //   ID id [id …]   TYPE NORMAL|MASTER|REPLICA|PUBSUB   USER name   ADDR ip:port   LADDR ip:port
-//   IP address   NAME name   LIB-NAME name   LIB-VER version   FLAGS letters   DB index
-//   IDLE seconds   MAXAGE seconds   SKIPME YES|NO         NOT-… before all but MAXAGE and SKIPME
+//   IP address   NAME name   LIB-NAME name   LIB-VER version   FLAGS letters   CAPA letters   DB index
+//   IDLE seconds   MAXAGE seconds   SKIPME YES|NO    NOT-… before all but IDLE, MAXAGE and SKIPME
 //
 // Threads     A filter belongs to the call that made it; Matches() with the registry's lock held.
 #pragma once
@@ -24,8 +24,11 @@ class ClientFilter {
  public:
   enum class Use : uint8_t { kList, kKill };
 
+  // `databases`: how many there are, for DB.
+  ClientFilter(Use use, int databases) : use_(use), databases_(databases) {}
+
   // Reads the conditions from all that is left of `args`. Empty, or the error line.
-  std::string Read(ArgReader& args, Use use);
+  std::string Read(ArgReader& args);
 
   bool Matches(const Client& client, UnixMillis now) const;
 
@@ -48,6 +51,7 @@ class ClientFilter {
     kLibraryName,
     kLibraryVersion,
     kFlags,
+    kCapabilities,
     kDb,
     kIdle,
     kMaxAge,
@@ -62,11 +66,15 @@ class ClientFilter {
     std::string text;
   };
 
-  std::string ReadCondition(std::string_view word, ArgReader& args, Use use);
+  std::string ReadCondition(std::string_view word, ArgReader& args);
+  std::string ReadValue(ArgReader& args, Condition* condition) const;
+  std::string ReadIds(ArgReader& args, Condition* condition) const;
+  std::string ReadDb(ArgReader& args, Condition* condition) const;
   static bool FindField(std::string_view word, Field* field);
-  static std::string ReadIds(ArgReader& args, Use use, Condition* condition);
   static bool Holds(const Condition& condition, const Client& client, UnixMillis now);
 
+  const Use use_;
+  const int databases_;
   std::vector<Condition> conditions_;
   Skip skip_self_ = Skip::kUnsaid;
 };

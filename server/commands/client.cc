@@ -126,13 +126,13 @@ void ClientHelp(Call& call) {
                 "      Who they are.",
                 "    * ADDR <ip:port>, IP <address>, LADDR <ip:port>",
                 "      Where they come from, or came in.",
-                "    * DB <index>, FLAGS <letters>",
-                "      Their database and flags.",
+                "    * DB <index>, FLAGS <letters>, CAPA <letters>",
+                "      Their database, flags and what they have said they can do.",
                 "    * IDLE <seconds>, MAXAGE <seconds>",
                 "      They have been silent, or connected, for at least so long.",
                 "    * SKIPME (YES|NO)",
                 "      Leave this connection out.",
-                "    NOT- before an option, other than the last two, turns it round.",
+                "    NOT- before an option, other than the last three, turns it round.",
                 "NO-EVICT (ON|OFF)",
                 "    Keep this connection when clients take too much memory.",
                 "NO-TOUCH (ON|OFF)",
@@ -210,14 +210,23 @@ constexpr CommandSpec kClientSubcommands[] = {
      .complexity = "O(N) where N is the number of connections",
      .summary = "Closes connections.",
      .arguments =
-         "(filter: old-format:string'ip:port'!2.8.12 | "
-         "(new-format: [ID client-id:integer]@2.8.12 | "
-         "TYPE [client-type: NORMAL | MASTER@3.2.0 | SLAVE | REPLICA@5.0.0 | PUBSUB]@2.8.12 | "
-         "[USER username:string] | [ADDR addr:string'ip:port'] | "
-         "[LADDR laddr:string'ip:port']@6.2.0 | [SKIPME skipme:string'yes/no'] | "
-         "[MAXAGE maxage:integer]@7.4.0)*)",
+         "(filter: old-format:string'ip:port'!2.8.12 | (new-format: [ID "
+         "client-id:integer*]@2.8.12 | TYPE [client-type: NORMAL | MASTER@3.2.0 | PRIMARY@8.0.0 | "
+         "SLAVE | REPLICA@5.0.0 | PUBSUB]@2.8.12 | [USER username:string] | [ADDR "
+         "addr:string'ip:port'] | [LADDR laddr:string'ip:port']@6.2.0 | SKIPME [skipme: YES | NO] "
+         "| [MAXAGE maxage:integer]@7.4.0 | [NAME name:string]@9.0.0 | [IDLE idle:integer]@9.0.0 "
+         "| [FLAGS flags:string]@9.0.0 | [LIB-NAME lib-name:string]@9.0.0 | [LIB-VER "
+         "lib-ver:string]@9.0.0 | [DB db:integer]@9.0.0 | [CAPA capa:string]@9.0.0 | [IP "
+         "ip:string]@9.0.0 | NOT-TYPE [not-client-type: NORMAL | MASTER | PRIMARY | SLAVE | "
+         "REPLICA | PUBSUB]@9.0.0 | [NOT-ID not-client-id:integer*]@9.0.0 | [NOT-USER "
+         "not-username:string]@9.0.0 | [NOT-ADDR not-addr:string'ip:port']@9.0.0 | [NOT-LADDR "
+         "not-laddr:string'ip:port']@9.0.0 | [NOT-NAME not-name:string]@9.0.0 | [NOT-FLAGS "
+         "not-flags:string]@9.0.0 | [NOT-LIB-NAME not-lib-name:string]@9.0.0 | [NOT-LIB-VER "
+         "not-lib-ver:string]@9.0.0 | [NOT-DB not-db:integer]@9.0.0 | [NOT-CAPA "
+         "not-capa:string]@9.0.0 | [NOT-IP not-ip:string]@9.0.0)*)",
      .history = "2.8.12: Takes options, ID among them. | 3.2.0: TYPE knows `master`. | "
-                "5.0.0: TYPE knows `replica`. | 6.2.0: Added LADDR. | 7.4.0: Added MAXAGE."},
+                "5.0.0: TYPE knows `replica`. | 6.2.0: Added LADDR. | 7.4.0: Added MAXAGE. | "
+                "8.1.0: ID takes several. | 9.0.0: Added the filters from NAME on."},
     {.name = "list",
      .run = ClientList,
      .arity = -2,
@@ -226,12 +235,25 @@ constexpr CommandSpec kClientSubcommands[] = {
      .since = "2.4.0",
      .complexity = "O(N) where N is the number of connections",
      .summary = "Describes connections, one a line.",
-     .arguments = "TYPE [client-type: NORMAL | MASTER | REPLICA | PUBSUB]@5.0.0 "
-                  "[ID client-id:integer*]@6.2.0",
+     .arguments =
+         "TYPE [client-type: NORMAL | MASTER | REPLICA | PUBSUB]@5.0.0 [ID "
+         "client-id:integer*]@6.2.0 [USER username:string]@8.1.0 [ADDR "
+         "addr:string'ip:port']@8.1.0 [LADDR laddr:string'ip:port']@8.1.0 SKIPME [skipme: YES | "
+         "NO]@8.1.0 [MAXAGE maxage:integer]@8.1.0 [NAME name:string]@9.0.0 [IDLE "
+         "idle:integer]@9.0.0 [FLAGS flags:string]@9.0.0 [LIB-NAME lib-name:string]@9.0.0 "
+         "[LIB-VER lib-ver:string]@9.0.0 [DB db:integer]@9.0.0 [CAPA capa:string]@9.0.0 [IP "
+         "ip:string]@9.0.0 NOT-TYPE [not-client-type: NORMAL | MASTER | REPLICA | PUBSUB]@9.0.0 "
+         "[NOT-ID not-client-id:integer*]@9.0.0 [NOT-USER not-username:string]@9.0.0 [NOT-ADDR "
+         "not-addr:string'ip:port']@9.0.0 [NOT-LADDR not-laddr:string'ip:port']@9.0.0 [NOT-NAME "
+         "not-name:string]@9.0.0 [NOT-FLAGS not-flags:string]@9.0.0 [NOT-LIB-NAME "
+         "not-lib-name:string]@9.0.0 [NOT-LIB-VER not-lib-ver:string]@9.0.0 [NOT-DB "
+         "not-db:integer]@9.0.0 [NOT-CAPA not-capa:string]@9.0.0 [NOT-IP not-ip:string]@9.0.0",
      .tips = kVaries,
      .history = "2.8.12: Added `id`. | 5.0.0: Added TYPE. | 6.0.0: Added `user`. | "
                 "6.2.0: Added `argv-mem`, `tot-mem`, `laddr`, `redir` and ID. | "
-                "7.0.0: Added `resp`, `multi-mem`, `rbs` and `rbp`. | 7.0.3: Added `ssub`."},
+                "7.0.0: Added `resp`, `multi-mem`, `rbs` and `rbp`. | 7.0.3: Added `ssub`. | "
+                "8.1.0: Added USER, ADDR, LADDR, SKIPME and MAXAGE. | "
+                "9.0.0: Added the filters from NAME on."},
     {.name = "no-evict",
      .run = ClientNoEvict,
      .arity = 3,

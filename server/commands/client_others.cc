@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/clock.h"
+#include "engine/store.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
 #include "server/client.h"
@@ -136,9 +137,9 @@ void ClientInfo(Call& call) {
 }
 
 void ClientList(Call& call) {
-  ClientFilter filter;
+  ClientFilter filter(ClientFilter::Use::kList, call.worker().store().databases());
   ArgReader args = call.args();
-  const std::string error = filter.Read(args, ClientFilter::Use::kList);
+  const std::string error = filter.Read(args);
   if (!error.empty()) return call.Fail(error);
   const std::vector<NumberedLine> lines = DescribeMatching(call, filter);
   std::string text;
@@ -161,8 +162,8 @@ void ClientKill(Call& call) {
           killed == 0 ? done.Fail(error_text::kNoSuchClient) : done.reply().Ok();
         });
   }
-  ClientFilter filter;
-  const std::string error = filter.Read(args, ClientFilter::Use::kKill);
+  ClientFilter filter(ClientFilter::Use::kKill, call.worker().store().databases());
+  const std::string error = filter.Read(args);
   if (!error.empty()) return call.Fail(error);
   const bool skip_self = filter.skips_self(true);
   KillMatching(
