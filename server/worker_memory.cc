@@ -6,26 +6,13 @@
 #include "server/client.h"
 #include "server/client_eviction.h"
 #include "server/config/config.h"
+#include "server/eviction_budget.h"
 #include "server/latency_monitor.h"
 #include "server/server.h"
 #include "server/stats.h"
 #include "server/worker.h"
 
 namespace alai {
-namespace {
-
-// How long one visit may take, by maxmemory-eviction-tenacity: nothing at 0, half a millisecond at the
-// default of 10 and below, then twice as long for each 10 more, and without an end at 100.
-int64_t EvictionBudgetNanos(int64_t tenacity) {
-  constexpr int64_t kDefault = 10;
-  constexpr int64_t kDefaultNanos = 500'000;
-  constexpr int64_t kWithoutEnd = 100;
-  if (tenacity <= kDefault) return kDefaultNanos / kDefault * tenacity;
-  if (tenacity >= kWithoutEnd) return INT64_MAX;
-  return kDefaultNanos << ((tenacity - kDefault) / kDefault);
-}
-
-}  // namespace
 
 Room Worker::MakeRoom() {
   const int64_t budget_ns = EvictionBudgetNanos(server_.config().maxmemory_eviction_tenacity);

@@ -222,6 +222,7 @@ TEST_CASE("Settings say which large values wait to be freed lazily") {
     for (int i = 0; i < 300; ++i) client.Ask("PING\r\n");
     const LazyFree& lazy_free = fixture.local().server().store().reclaimer().lazy_free();
     const bool waits = lazy_free.pending() != 0;
+    CHECK(client.Ask(Request({"CONFIG", "SET", "maxmemory", "0"})) == "+OK\r\n");
     CHECK(client.Ask("FLUSHALL SYNC\r\n") == "+OK\r\n");
     while (lazy_free.pending() != 0) {
       fixture.local().server().store().FreeDetached(fixture.local().server().workers()[0]->thread(),
@@ -237,6 +238,8 @@ TEST_CASE("Settings say which large values wait to be freed lazily") {
       {"lazyfree-lazy-user-del", Request({"DEL", "s"})},
       {"lazyfree-lazy-server-del", Request({"SET", "s", "v"})},
       {"lazyfree-lazy-expire", Request({"PEXPIRE", "s", "-1"})},
+      {"lazyfree-lazy-eviction",
+       Request({"CONFIG", "SET", "maxmemory-policy", "allkeys-random", "maxmemory", "1"})},
   };
   for (const Case& each : cases) {
     INFO(each.setting);
@@ -246,7 +249,7 @@ TEST_CASE("Settings say which large values wait to be freed lazily") {
     CHECK(free_later(Request({"UNLINK", "s"})));
   }
   const std::string freed = client.Ask("INFO memory\r\n");
-  CHECK(freed.find("lazyfreed_objects:6\r\n") != std::string::npos);
+  CHECK(freed.find("lazyfreed_objects:8\r\n") != std::string::npos);
   client.Ask("CONFIG RESETSTAT\r\n");
   CHECK(client.Ask("INFO memory\r\n").find("lazyfreed_objects:0\r\n") != std::string::npos);
 }
