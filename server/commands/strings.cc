@@ -24,10 +24,10 @@ struct WriteOptions {
   SetOptions set;
   ExpiryOption expiry;
 
+  // NX and XX may be repeated; of two values to compare with, one would be passed over.
   void Condition(ArgReader& args, SetCondition condition) {
-    if (set.condition != SetCondition::kNone && set.condition != condition) {
-      args.Fail(error_text::kSyntax);
-    }
+    const bool again = set.condition == condition && condition != SetCondition::kEqual;
+    if (set.condition != SetCondition::kNone && !again) args.Fail(error_text::kSyntax);
     set.condition = condition;
   }
 
