@@ -60,6 +60,25 @@ std::string LogfmtValue(std::string_view line) {
   return value;
 }
 
+// What JSON wants escaped; bytes that are not UTF-8 stay what they are.
+std::string JsonValue(std::string_view line) {
+  constexpr std::string_view kShort = "\b\f\n\r\t\"\\";
+  constexpr std::string_view kNames = "bfnrt\"\\";
+  std::string value;
+  for (const char c : line) {
+    if (const size_t at = kShort.find(c); at != std::string_view::npos) {
+      value.append({'\\', kNames[at]});
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      value += escape;
+    } else {
+      value += c;
+    }
+  }
+  return value;
+}
+
 constexpr std::string_view kLevelNames[] = {"debug", "info", "notice", "warning"};
 constexpr char kLevelMarks[] = {'.', '-', '*', '#'};
 constexpr int kSystemLogLevels[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING};
@@ -154,6 +173,12 @@ std::string LogFile::Format(LogFormat format, LogTimestampFormat timestamps, Log
     text.append(" timestamp=\"").append(timestamp).append("\" level=");
     text.append(kLevelNames[IndexOf(level)]);
     return text.append(" message=\"").append(LogfmtValue(line)).append("\"\n");
+  }
+  if (format == LogFormat::kJson) {
+    text.append("{\"pid\":").append(std::to_string(pid)).append(",\"role\":\"");
+    text.append(RoleName(role)).append("\",\"timestamp\":\"").append(timestamp);
+    text.append("\",\"level\":\"").append(kLevelNames[IndexOf(level)]);
+    return text.append("\",\"message\":\"").append(JsonValue(line)).append("\"}\n");
   }
   text.append(std::to_string(pid)).append(":");
   text += static_cast<char>(role);

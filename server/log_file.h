@@ -2,6 +2,7 @@
 //
 //   legacy   1234:M 05 Jan 2026 12:00:00.123 * Ready to accept connections
 //   logfmt   pid=1234 role=primary timestamp="05 Jan 2026 12:00:00.123" level=notice message="…"
+//   json     {"pid":1234,"role":"primary","timestamp":"…","level":"notice","message":"…"}
 //
 // The marks . - * # stand for debug, verbose, notice and warning.
 //

@@ -25,7 +25,7 @@ struct Rule;
 }
 
 enum class Verbosity : uint8_t { kDebug, kVerbose, kNotice, kWarning, kNothing };
-enum class LogFormat : uint8_t { kLegacy, kLogfmt };
+enum class LogFormat : uint8_t { kLegacy, kLogfmt, kJson };
 enum class LogTimestampFormat : uint8_t { kLegacy, kIso8601, kMilliseconds };
 enum class Supervision : uint8_t { kNone, kAutodetect, kSystemd, kUpstart };
 enum class OomScoreAdj : uint8_t { kNo, kRelative, kAbsolute };

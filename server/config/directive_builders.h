@@ -131,7 +131,8 @@ inline constexpr ChoiceName kVerbosityNames[] = {
     Word("notice", Verbosity::kNotice), Word("warning", Verbosity::kWarning),
     Word("nothing", Verbosity::kNothing, false)};
 inline constexpr ChoiceName kLogFormatNames[] = {Word("legacy", LogFormat::kLegacy),
-                                                 Word("logfmt", LogFormat::kLogfmt)};
+                                                 Word("logfmt", LogFormat::kLogfmt),
+                                                 Word("json", LogFormat::kJson)};
 inline constexpr ChoiceName kLogTimestampNames[] = {
     Word("legacy", LogTimestampFormat::kLegacy), Word("iso8601", LogTimestampFormat::kIso8601),
     Word("milliseconds", LogTimestampFormat::kMilliseconds)};

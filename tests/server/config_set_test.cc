@@ -77,6 +77,24 @@ TEST_CASE_METHOD(Fixture, "CONFIG SET refuses what it may not change", "[config]
   CHECK(config.replica_priority == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "A locale has to be there", "[config]") {
+  CHECK(Set({{"locale-collate", "foo"}}) ==
+        "ERR CONFIG SET failed (possibly related to argument 'locale-collate') - Invalid locale "
+        "name");
+  CHECK(Set({{"locale-collate", "C"}}) == "");
+  CHECK(Get("locale-collate") == "C");
+  CHECK(Set({{"locale-collate", ""}}) == "");
+}
+
+TEST_CASE_METHOD(Fixture, "The forms of the log", "[config]") {
+  for (const char* form : {"legacy", "logfmt", "json"}) {
+    CHECK(Set({{"log-format", form}}) == "");
+    CHECK(Get("log-format") == form);
+  }
+  CHECK(Set({{"log-format", "xml"}})
+            .ends_with("argument(s) must be one of the following: legacy, logfmt, json"));
+}
+
 TEST_CASE_METHOD(Fixture, "Protected settings", "[config]") {
   constexpr const char* kRefused =
       "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected "

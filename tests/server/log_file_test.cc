@@ -90,6 +90,19 @@ TEST_CASE("logfmt", "[log]") {
         "pid=42 role=replica timestamp=\"1767614400123\" level=warning message=\"x\"\n");
 }
 
+TEST_CASE("JSON", "[log]") {
+  const TimeZone zone("UTC0");
+  CHECK(Format(LogFormat::kJson, LogTimestampFormat::kLegacy, LogLevel::kNotice, "hello") ==
+        "{\"pid\":42,\"role\":\"primary\",\"timestamp\":\"05 Jan 2026 12:00:00.123\","
+        "\"level\":\"notice\",\"message\":\"hello\"}\n");
+  CHECK(
+      Format(LogFormat::kJson, LogTimestampFormat::kMilliseconds, LogLevel::kWarning,
+             std::string_view("\0\x01\b\t\n\v\f\r\x1f \"'/\\\x7f\xc3\xa9\xff", 18),
+             LogRole::kReplica) ==
+      "{\"pid\":42,\"role\":\"replica\",\"timestamp\":\"1767614400123\",\"level\":\"warning\","
+      "\"message\":\"\\u0000\\u0001\\b\\t\\n\\u000b\\f\\r\\u001f \\\"'/\\\\\x7f\xc3\xa9\xff\"}\n");
+}
+
 TEST_CASE("Lines are appended to the file", "[log]") {
   const TemporaryFolder folder;
   const TimeZone zone("UTC0");
