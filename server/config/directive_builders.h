@@ -2,12 +2,14 @@
 // directive_table.cc alone.
 #pragma once
 
+#include <locale.h>
 #include <syslog.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "server/config/directives.h"
@@ -213,6 +215,15 @@ inline std::string_view CheckAppendFilename(std::string_view name) {
 inline std::string_view CheckAppendDirname(std::string_view name) {
   if (name.empty()) return "appenddirname can't be empty";
   return IsPath(name) ? "appenddirname can't be a path, just a dirname" : "";
+}
+
+// The empty name stands for the environment's locale, whatever that is.
+inline std::string_view CheckLocale(std::string_view name) {
+  if (name.empty()) return "";
+  const locale_t locale = newlocale(LC_COLLATE_MASK, std::string(name).c_str(), locale_t{});
+  if (locale == locale_t{}) return "Invalid locale name";
+  freelocale(locale);
+  return "";
 }
 
 inline bool IsAlphanumeric(char c) {

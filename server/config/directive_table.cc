@@ -242,7 +242,9 @@ constexpr Directive kRows[] = {
         .With(kHidden | kNotYet),
     Special("loadmodule", kLoadModuleSpecial, "")
         .With(kMultiArg | kFileOnly | kAccumulates | kKeepLines | kNotYet),
-    Text<&Config::locale_collate>("locale-collate", "").With(kNotYet).Then(ApplyHook::kLocale),
+    Text<&Config::locale_collate>("locale-collate", "", CheckLocale)
+        .With(kNotYet)
+        .Then(ApplyHook::kLocale),
     Choice<&Config::log_format>("log-format", kLogFormatNames, "legacy")
         .Then(ApplyHook::kLogFormat),
     Choice<&Config::log_timestamp_format>("log-timestamp-format", kLogTimestampNames, "legacy")
