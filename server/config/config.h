@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -127,6 +128,8 @@ struct Config {
 
   // Held by whoever changes several settings as one.
   std::mutex change_mutex;
+  // Directives without effect of which the log has said so; for whoever holds the mutex.
+  std::vector<std::string_view> said_without_effect;
 
   // Where the settings came from: the file's absolute path, empty without one.
   Guarded<std::string> config_file;

@@ -150,9 +150,7 @@ std::string SetConfig(Config& config, ConfigHost& host, std::span<const SettingC
   if (error.empty()) error = AssignAll(config, steps);
   if (error.empty()) error = ApplyAll(config, host, steps);
   if (!error.empty()) return error;
-  for (const Step& step : steps) {
-    if (step.changed && AsksInVain(*step.directive, config)) LogWithoutEffect(step.name);
-  }
+  LogWithoutEffect(config);
   return {};
 }
 
@@ -180,9 +178,14 @@ std::vector<std::pair<std::string, std::string>> GetConfig(
   return settings;
 }
 
-void LogWithoutEffect(std::string_view name) {
-  Log(LogLevel::kWarning, "Directive '%.*s' is accepted but has no effect in this version.",
-      static_cast<int>(name.size()), name.data());
+void LogWithoutEffect(Config& config) {
+  std::vector<std::string_view>& said = config.said_without_effect;
+  for (const std::string_view name : SettingsWithoutEffect(config)) {
+    if (std::find(said.begin(), said.end(), name) != said.end()) continue;
+    said.push_back(name);
+    Log(LogLevel::kWarning, "Directive '%.*s' is accepted but has no effect in this version.",
+        static_cast<int>(name.size()), name.data());
+  }
 }
 
 }  // namespace alai

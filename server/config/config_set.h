@@ -48,7 +48,8 @@ std::string SetConfig(Config& config, ConfigHost& host, std::span<const SettingC
 std::vector<std::pair<std::string, std::string>> GetConfig(
     const Config& config, std::span<const std::string_view> patterns);
 
-// Says in the log that a setting is accepted but governs nothing.
-void LogWithoutEffect(std::string_view name);
+// Says in the log, once for each directive, which of the settings that are not at their defaults are
+// accepted but govern nothing. Called with Config::change_mutex held or by the only thread.
+void LogWithoutEffect(Config& config);
 
 }  // namespace alai

@@ -31,6 +31,15 @@ bool ParseOctal(std::string_view text, int64_t* value) {
   return true;
 }
 
+// Whether the setting asks for something that is not part of the server (kNotYet): its value is not
+// the default, nor one that turns it off.
+bool AsksInVain(const Directive& directive, const Config& config) {
+  if (!directive.has(Directive::kNotYet)) return false;
+  const std::string value = directive.Print(config);
+  const bool asks = !value.empty() && value != "no" && value != "0";
+  return asks && value != directive.Print(DefaultConfig());
+}
+
 }  // namespace
 
 std::string Directive::Assign(Arguments args, Config* target, bool append) const {
@@ -208,13 +217,6 @@ bool IsObsoleteDirective(std::string_view name) {
                                          "lua-replicate-commands"};
   return std::any_of(std::begin(kNames), std::end(kNames),
                      [&](std::string_view other) { return EqualsIgnoreCase(other, name); });
-}
-
-bool AsksInVain(const Directive& directive, const Config& config) {
-  if (!directive.has(Directive::kNotYet)) return false;
-  const std::string value = directive.Print(config);
-  const bool asks = !value.empty() && value != "no" && value != "0";
-  return asks && value != directive.Print(DefaultConfig());
 }
 
 std::vector<std::string_view> SettingsWithoutEffect(const Config& config) {

@@ -171,11 +171,8 @@ const Directive* FindDirective(std::string_view name);
 // Old directives that Redis still reads but that govern nothing. They take one word.
 bool IsObsoleteDirective(std::string_view name);
 
-// Whether the setting asks for something that is not part of the server (kNotYet): its value is not
-// the default, nor one that turns it off.
-bool AsksInVain(const Directive& directive, const Config& config);
-
-// The names of all those settings.
+// The names of the settings that ask for something that is not part of the server (kNotYet): their
+// values are neither the defaults nor such as turn it off.
 std::vector<std::string_view> SettingsWithoutEffect(const Config& config);
 
 // A configuration with nothing but defaults.

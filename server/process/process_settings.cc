@@ -60,7 +60,7 @@ bool ProcessSettings::Prepare() {
   if (!oom_score_.Apply(config_, OomScore::Role::kPrimary).empty()) {
     Log(LogLevel::kWarning, "oom-score-adj could not be applied.");
   }
-  for (const std::string_view name : SettingsWithoutEffect(config_)) LogWithoutEffect(name);
+  LogWithoutEffect(config_);
   return PrepareOpenFiles(config_);
 }
 

@@ -140,7 +140,7 @@ TEST_CASE_METHOD(Fixture, "Hooks run once, and only for what has changed", "[con
   CHECK(host.applied == std::vector<ApplyHook>{ApplyHook::kListeners});
 }
 
-TEST_CASE_METHOD(Fixture, "CONFIG SET names what has no effect", "[config]") {
+TEST_CASE_METHOD(Fixture, "CONFIG SET names what has no effect, once", "[config]") {
   CHECK(Set({{"appendonly", "yes"}, {"timeout", "5"}}) == "");
   CHECK(log.lines == std::vector<std::string>{
                          "Directive 'appendonly' is accepted but has no effect in this version."});
@@ -148,6 +148,12 @@ TEST_CASE_METHOD(Fixture, "CONFIG SET names what has no effect", "[config]") {
   CHECK(log.lines.size() == 1);
   // What the engine does in a way of its own has nothing left to set.
   CHECK(Set({{"active-expire-effort", "5"}, {"hz", "50"}}) == "");
+  CHECK(log.lines.size() == 3);
+  CHECK(Set({{"appendonly", "yes"}, {"hz", "60"}}) == "");
+  CHECK(Set({{"timeout", "6"}}) == "");
+  CHECK(log.lines.size() == 3);
+  // What has failed did not happen.
+  CHECK(Set({{"import-mode", "yes"}, {"timeout", "abc"}}) != "");
   CHECK(log.lines.size() == 3);
 }
 
