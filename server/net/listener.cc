@@ -114,13 +114,14 @@ std::vector<Listener> ListenTcp(std::span<const std::string> addresses, int port
     const int fd = OpenAddress(address, port, options, &error, &text);
     if (fd >= 0) {
       listeners.emplace_back(fd, configured, "");
-    } else if (!optional || !IsUnavailable(error)) {
-      Log(LogLevel::kWarning, "Warning: Could not create server TCP listening socket %s:%d: %s",
-          address.c_str(), port, text.c_str());
-      *ok = false;
-      listeners.clear();
-      return listeners;
+      continue;
     }
+    Log(LogLevel::kWarning, "Warning: Could not create server TCP listening socket %s:%d: %s",
+        address.c_str(), port, text.c_str());
+    if (optional && IsUnavailable(error)) continue;
+    *ok = false;
+    listeners.clear();
+    return listeners;
   }
   return listeners;
 }

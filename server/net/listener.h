@@ -44,8 +44,8 @@ struct ListenOptions {
 };
 
 // Listens on each of `addresses`: names, numbers, "*" for all of IPv4 and "::*" for all of IPv6; those
-// with a '-' before them are left out when this machine does not have them. Empty, with the failure
-// logged, unless all others succeed.
+// with a '-' before them are left out when this machine does not have them. Empty unless all others
+// succeed. Every address that is not listened on is logged.
 std::vector<Listener> ListenTcp(std::span<const std::string> addresses, int port,
                                 const ListenOptions& options, bool* ok);
 
