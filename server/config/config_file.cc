@@ -46,6 +46,34 @@ int ReadAll(int fd, std::string* text) {
   }
 }
 
+// Whether a `user` line says of the default user no more than what holds for everybody: that it may do
+// all, without a password.
+bool DescribesDefaultUser(std::string_view line) {
+  constexpr std::string_view kRules[] = {"on",      "nopass",      "~*",
+                                         "allkeys", "&*",          "allchannels",
+                                         "+@all",   "allcommands", "sanitize-payload"};
+  std::vector<std::string_view> words;
+  UnquotedWords unquoted;
+  if (!SplitWords(line, words, unquoted) || words.empty() || words[0] != "default") return false;
+  return std::all_of(words.begin() + 1, words.end(), [&](std::string_view word) {
+    return std::any_of(std::begin(kRules), std::end(kRules),
+                       [&](std::string_view rule) { return EqualsIgnoreCase(word, rule); });
+  });
+}
+
+// Who restricts users must not come to a server that lets everybody in. The line itself may hold a
+// password, so it is not shown.
+std::string RefusalOfUsers(const Config& config) {
+  constexpr const char* kReason =
+      ": ACL users are not part of this version, and without them everybody would be let in. Take "
+      "the line out; requirepass sets a password for all.";
+  if (!config.aclfile.empty()) return std::string("aclfile") + kReason;
+  for (const std::string& line : config.users.get()) {
+    if (!DescribesDefaultUser(line)) return "user " + line.substr(0, line.find(' ')) + kReason;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view TrimLine(std::string_view line) {
@@ -200,6 +228,8 @@ std::optional<ConfigError> ConfigLoader::Finish() {
                        0,
                        {}};
   }
+  std::string refusal = RefusalOfUsers(config_);
+  if (!refusal.empty()) return wrong(std::move(refusal));
   if (module_settings_) {
     return ConfigError{ConfigError::Kind::kLog,
                        "Module Configuration detected without loadmodule directive or no "

@@ -141,10 +141,10 @@ TEST_CASE("The first save line replaces the default, others add", "[config]") {
 TEST_CASE("Lines that add up", "[config]") {
   Config config;
   CHECK(Load(config,
-             "user alice on >\"a b\" ~*\nuser bob off\nrename-command FLUSHALL \"\"\n"
+             "user default on \"nopass\"\nuser default +@all\nrename-command FLUSHALL \"\"\n"
              "rename-command CONFIG cfg\nloadmodule /a.so x\nkeyclass a a:* ttl 5\n"
              "keyclass b b:*\n") == "");
-  CHECK(config.users.get() == Words{"alice on \">a b\" ~*", "bob off"});
+  CHECK(config.users.get() == Words{"default on nopass", "default +@all"});
   const std::vector<std::pair<std::string, std::string>> renamed = {{"FLUSHALL", ""},
                                                                     {"CONFIG", "cfg"}};
   CHECK(config.renamed_commands.get() == renamed);
@@ -183,6 +183,27 @@ TEST_CASE("rename-command asks who knows the commands", "[config]") {
 
 TEST_CASE("Users in the file exclude an ACL file", "[config]") {
   CHECK(Load("user a on\naclfile /x").find("log: Configuring users") == 0);
+}
+
+TEST_CASE("Users who are restricted end the loading, since nobody would be", "[config]") {
+  for (const char* line :
+       {"user default on nopass ~* &* +@all", "user default ON allkeys allchannels allcommands",
+        "user default on nopass sanitize-payload ~* &* +@all", "user default", "aclfile \"\""}) {
+    INFO(line);
+    CHECK(Load(line) == "");
+  }
+  for (const char* line :
+       {"user default on >secret ~* +@all", "user default off", "user default on nopass ~a:* +@all",
+        "user default on nopass ~* +@all -flushall", "user default on \"\"", "user Default on",
+        "user default on nopass\nuser bob on >secret ~* +@all", "user bob on nopass ~* &* +@all",
+        "user default on nopass (~a:* +get)", "aclfile /etc/redis/users.acl"}) {
+    INFO(line);
+    const std::string error = Load(line);
+    CHECK(error.find("ACL users are not part of this version") != std::string::npos);
+    CHECK(error.find("secret") == std::string::npos);
+  }
+  CHECK(Load("user bob on").starts_with("0: user bob: "));
+  CHECK(Load("aclfile /x").starts_with("0: aclfile: "));
 }
 
 TEST_CASE("Includes", "[config]") {

@@ -103,6 +103,15 @@ class Starts(ProcessCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"Can't open the log file: {NO_SUCH_FILE}", done.stdout.decode())
 
+    @own
+    def test_users_who_would_not_be_restricted(self):
+        done = self.run_server("-", text_in="user default on >secret ~* &* +@all\n")
+        shown = done.stdout.decode()
+        self.assertEqual(done.returncode, 1, msg=shown)
+        self.assertRegex(shown, r"\*\*\* FATAL CONFIG FILE ERROR \(\w+ [\d.]+\) \*\*\*")
+        self.assertIn("\nuser default: ACL users are not part of this version", shown)
+        self.assertNotIn("secret", shown)
+
     def test_an_include_of_itself(self):
         if is_stock():
             self.skipTest("a stock server crashes")
