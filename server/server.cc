@@ -158,6 +158,10 @@ void Server::RequestShutdown(uint32_t flags) {
   if (shutdown_requested_.exchange(true)) return;
   shutdown_flags_.store(flags, std::memory_order_relaxed);
   Log(LogLevel::kWarning, "User requested shutdown...");
+  if ((flags & kShutdownSave) != 0) {
+    Log(LogLevel::kWarning,
+        "SAVE was asked for, but nothing is saved: this version has no snapshots.");
+  }
   if (frontend_ != nullptr) frontend_->Stop();
 }
 

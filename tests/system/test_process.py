@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+import unittest
 from pathlib import Path
 
 import wire
@@ -31,6 +32,18 @@ class Endings(ServerCase):
             self.assertRegex(
                 server.log(), r"(?s)# User requested shutdown.*# .* is now ready to exit, bye bye"
             )
+
+    @unittest.skipIf(is_stock(), "of our own server only")
+    def test_who_asks_for_a_save_is_told_that_there_is_none(self):
+        for arguments in (["SHUTDOWN", "SAVE"], ["SHUTDOWN"], ["SHUTDOWN", "NOSAVE"]):
+            server = self.start()
+            self.connect(server).send(wire.encode([word.encode() for word in arguments]))
+            self.assertEqual(server.process.wait(10), 0, msg=server.log_tail())
+            said = "# SAVE was asked for, but nothing is saved" in server.log()
+            self.assertEqual(said, "SAVE" in arguments, msg=server.log_tail())
+        server = self.start("--shutdown-on-sigterm", "save")
+        self.assertEqual(server.end(), 0)
+        self.assertIn("# SAVE was asked for, but nothing is saved", server.log())
 
     def test_an_interrupt_while_it_ends_already(self):
         """Only a second interrupt ends it in disorder."""
