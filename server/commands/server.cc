@@ -142,17 +142,26 @@ void Shutdown(Call& call) {
   call.Suspend(std::make_unique<ShutdownWait>());
 }
 
-// LOLWUT [VERSION version] [columns [rows]]; every version draws the same.
+// LOLWUT [VERSION version] [columns [rows]]; every version draws the same. As in Redis only the versions
+// that had pictures of their own mind what the sizes are.
 void Lolwut(Call& call) {
   ArgReader args = call.args();
-  if (args.remaining() > 1 && args.TakeWord("VERSION")) args.Int64();
-  int64_t columns = kWaveColumnsDefault;
-  int64_t rows = kWaveRowsDefault;
-  if (args.remaining() > 0) columns = args.Int64();
-  if (args.remaining() > 0) rows = args.Int64();
+  const bool versioned = args.remaining() > 1 && args.TakeWord("VERSION");
+  const int64_t version = versioned ? args.Int64() : 0;
+  const bool strict = version == 5 || version == 6;
+  int64_t sizes[] = {kWaveColumnsDefault, kWaveRowsDefault};
+  for (int64_t& size : sizes) {
+    if (args.remaining() == 0) break;
+    int64_t given;
+    if (strict) {
+      size = args.Int64();
+    } else if (ParseInt64(args.String(), &given)) {
+      size = given;
+    }
+  }
   if (!args.ok()) return call.Fail(args.error());
   const int64_t seed = call.server().clock().WallMicros();
-  std::string text = DrawWave(columns, rows, static_cast<uint64_t>(seed));
+  std::string text = DrawWave(sizes[0], sizes[1], static_cast<uint64_t>(seed));
   text += "\nAlai is Tamil for wave. Alai ver. ";
   text += kAlaiVersion;
   text += ", Redis ver. ";
