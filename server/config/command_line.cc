@@ -6,6 +6,7 @@
 
 #include "engine/base/ascii.h"
 #include "server/config/directives.h"
+#include "server/memory_report.h"
 #include "server/version.h"
 
 namespace alai {
@@ -99,8 +100,9 @@ std::string HelpText(std::string_view program) {
 // Scripts that look for "v=" want to know which Redis they have before them.
 std::string VersionText() {
   std::string text = "Alai server v=";
-  text.append(kRedisVersion).append(" sha=00000000:0 malloc=jemalloc-5 bits=");
-  text.append(std::to_string(sizeof(void*) * 8)).append(" build=").append(BuildId());
+  text.append(kRedisVersion).append(" sha=00000000:0 malloc=").append(AllocatorName());
+  text.append(" bits=").append(std::to_string(sizeof(void*) * 8));
+  text.append(" build=").append(BuildId());
   return text.append(" alai=").append(kAlaiVersion).append("\n");
 }
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "server/config/command_line.h"
+#include "server/memory_report.h"
 #include "tests/catch.h"
 
 namespace alai {
@@ -90,6 +91,8 @@ TEST_CASE("A word with blanks brings its values along", "[config]") {
 
 TEST_CASE("What the program says of itself", "[config]") {
   CHECK(VersionText().starts_with("Alai server v="));
+  CHECK(VersionText().find(" malloc=" + std::string(AllocatorName()) + " bits=") !=
+        std::string::npos);
   CHECK(VersionText().ends_with("\n"));
   CHECK(HelpText("./alai-server").starts_with("Usage: ./alai-server [/path/to/redis.conf]"));
   CHECK(AbsolutePath("/a/b") == "/a/b");
