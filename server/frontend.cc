@@ -90,6 +90,7 @@ struct Frontend::Parts {
   std::vector<Listener> OpenTcp(bool* ok) const;
   void Describe();
   void CloseTcp();
+  void CloseAll();
   bool Reopen();
 
   Server& server;
@@ -276,7 +277,7 @@ void Frontend::Run() {
   parts_->maintenance.Start();
   parts_->loop.run();
   parts_->maintenance.Stop();
-  parts_->doors.clear();
+  parts_->CloseAll();
 }
 
 void Frontend::Stop() {
@@ -285,6 +286,13 @@ void Frontend::Stop() {
 
 void Frontend::Parts::CloseTcp() {
   std::erase_if(doors, [](const auto& door) { return !door->listener.is_unix(); });
+}
+
+void Frontend::Parts::CloseAll() {
+  const bool has_file = std::any_of(doors.begin(), doors.end(),
+                                    [](const auto& door) { return door->listener.is_unix(); });
+  if (has_file) Log(LogLevel::kNotice, "Removing the unix socket file.");
+  doors.clear();
 }
 
 // Another port is opened before the old one is closed; other addresses of the same port cannot be.

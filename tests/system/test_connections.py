@@ -249,6 +249,7 @@ class UnixSockets(ServerCase):
         self.run_program("redis-benchmark", "-s", path, "-q", "-t", "set,get", "-n", "2000")
         self.assertEqual(server.end(), 0)
         self.assertFalse(os.path.exists(path))
+        self.assertIn("* Removing the unix socket file.", server.log())
 
     @unittest.skipIf(is_stock() or os.geteuid() != 0, "of our own server only, and for root")
     def test_group(self):
