@@ -106,4 +106,10 @@ std::string Monitors::Take(const Worker& worker) {
   return std::exchange(queue.lines, {});
 }
 
+std::string Monitors::Pending(const Worker& worker) {
+  Queue& queue = queues_[static_cast<size_t>(worker.index())];
+  std::lock_guard lock(queue.mutex);
+  return queue.lines;
+}
+
 }  // namespace alai

@@ -37,8 +37,10 @@ class Monitors {
   void Remove(const Worker& worker);
 
   void Feed(const CommandInfo& command, Arguments argv, const Client& client, int64_t wall_us);
-  // The lines for `worker`'s monitors since it last asked, as protocol text.
+  // The lines for `worker`'s monitors since it last took them, as protocol text.
   std::string Take(const Worker& worker);
+  // The same, but they stay.
+  std::string Pending(const Worker& worker);
 
  private:
   struct Queue {

@@ -213,6 +213,12 @@ void Worker::StopMonitor(Client& client) {
   server_.monitors().Remove(*this);
 }
 
+void Worker::LeaveMonitor(Client& client) {
+  if (!client.has(kClientMonitor)) return;
+  replies_.Append(server_.monitors().Pending(*this));
+  StopMonitor(client);
+}
+
 void Worker::SendMonitorLines() {
   const std::string lines = server_.monitors().Take(*this);
   if (lines.empty()) return;

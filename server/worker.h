@@ -122,6 +122,8 @@ class Worker final : private LoopEvents {
   // MONITOR.
   void StartMonitor(Client& client);
   void StopMonitor(Client& client);
+  // The same by the client's own command: what it was still to see comes before the command's reply.
+  void LeaveMonitor(Client& client);
   void SendMonitorLines();
 
  private:

@@ -109,13 +109,14 @@ void Ping(Call& call) {
 }
 
 void Quit(Call& call) {
+  call.worker().LeaveMonitor(call.client());
   call.client().Set(kClientCloseAfterReply);
   call.reply().Ok();
 }
 
 void Reset(Call& call) {
   Client& client = call.client();
-  call.worker().StopMonitor(client);
+  call.worker().LeaveMonitor(client);
   client.Clear(kClientReplyOff | kClientReplySkip | kClientReplySkipAfter | kClientNoEvict |
                kClientNoTouch);
   if (!call.server().config().requirepass.empty()) client.Set(kClientNeedsAuth);
