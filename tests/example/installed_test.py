@@ -6,6 +6,7 @@ Usage: installed_test.py SOURCE_DIR BUILD_DIR COMPILER
 
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -93,6 +94,35 @@ class Installed(unittest.TestCase):
         program, conf = command.removeprefix("ExecStart=").split()[:2]
         self.assertEqual(self.stage / program.lstrip("/"), self.prefix / "bin" / "alai-server")
         self.assertEqual(self.stage / conf.lstrip("/"), self.conf)
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze here")
+    def test_systemd_has_nothing_against_the_unit(self):
+        unit = next(self.prefix.rglob("alai-server.service")).read_text()
+        program = self.prefix / "bin" / "alai-server"
+        copy = self.folder / "alai-server.service"
+        copy.write_text(unit.replace(f"/{program.relative_to(self.stage)}", str(program)))
+        self.assertEqual(self.found_by_systemd(copy), [])
+        copy.write_text(copy.read_text().replace("ProtectClock=yes", "ProtectClocks=yes"))
+        if not any("ProtectClocks" in line for line in self.found_by_systemd(copy)):
+            self.skipTest("systemd-analyze finds no mistake here")
+
+    def found_by_systemd(self, unit):
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return [line for line in done.stdout.splitlines() if "alai" in line]
+
+    def test_the_manual_page_is_well_formed(self):
+        page = next(self.prefix.rglob("man1/alai-server.1"))
+        ways = {"man": ["man", "--warnings", "-Tutf8", "-Z", "-l"],
+                "groff": ["groff", "-ww", "-man", "-Tutf8", "-Z"]}
+        found = [way for program, way in ways.items() if shutil.which(program)]
+        if not found:
+            self.skipTest("there is neither man nor groff here")
+        for way in found:
+            done = subprocess.run([*way, page], capture_output=True, text=True,
+                                  env={**os.environ, "LC_ALL": "C.UTF-8", "MANROFFSEQ": ""})
+            self.assertEqual((done.returncode, done.stderr), (0, ""), way)
+            self.assertIn("alai", done.stdout)
 
 
 if __name__ == "__main__":
