@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares our server with another on the same load in one run.
 
-  compare.py requests [--rounds 3] [--loads P:TEST:N,...] -- OURS... -- OTHER...
+  compare.py requests [--rounds 3] [--loads P:TEST:N,...] [--echo ECHO_LOOP] -- OURS... -- OTHER...
   compare.py keys     [--rounds 3] -- OURS... -- OTHER...
   compare.py expiry   -- OURS... -- OTHER...
 
@@ -9,7 +9,9 @@ OURS and OTHER are commands in which {port} is replaced. Servers are pinned to c
 them to core 1; the two take turns, so that noise of the machine meets both. CPU time is the kernel's own
 account of all threads of the server, in nanoseconds, user and system.
 
-requests  redis-benchmark with 50 clients, 64-byte values and a million keys: CPU microseconds a request
+requests  redis-benchmark with 50 clients, 64-byte values and a million keys: CPU microseconds a request;
+          with the program of bench/server/echo_loop.cc also its figure, which is the kernel's share, and
+          the ratio of what the two take beyond it
 keys      KEYS score:42:* over a million keys: CPU milliseconds a call, and what another client notices
 expiry    a million keys that fall due in the same second: how long until all are gone, and the latency
           of a client that asks at a fixed rate, before and meanwhile
@@ -24,7 +26,12 @@ from pinned_server import (Client, Server, default_benchmark, encode, load, pin_
                            split_commands)
 
 
+OURS, OTHER, ECHO = range(3)
+
+
 def requests(options, commands):
+    if options.echo:
+        commands = [*commands, [options.echo, "{port}"]]
     benchmark = options.benchmark or default_benchmark()
     loads = [words.split(":") for words in options.loads.split(",")]
     figures = {}
@@ -37,11 +44,18 @@ def requests(options, commands):
                          "-r", "1000000", "-d", "64")
                     used = (server.cpu_ns() - before) / int(count) / 1000
                     figures.setdefault((depth, test, who), []).append(used)
-    print(f"{'pipeline':>8} {'test':>6} {'ours us':>9} {'spread':>14} {'other us':>9} {'spread':>14} {'ratio':>6}")
+    beyond = f" {'echo us':>9} {'spread':>14} {'beyond':>7}" if options.echo else ""
+    print(f"{'pipeline':>8} {'test':>6} {'ours us':>9} {'spread':>14} {'other us':>9} {'spread':>14} "
+          f"{'ratio':>6}{beyond}")
     for depth, test, _ in loads:
-        ours, other = figures[depth, test, 0], figures[depth, test, 1]
+        ours, other = figures[depth, test, OURS], figures[depth, test, OTHER]
         a, b = statistics.median(ours), statistics.median(other)
-        print(f"{depth:>8} {test:>6} {a:9.3f} {spread(ours):>14} {b:9.3f} {spread(other):>14} {a / b:6.2f}")
+        if options.echo:
+            echo = figures[depth, test, ECHO]
+            e = statistics.median(echo)
+            beyond = f" {e:9.3f} {spread(echo):>14} {(a - e) / (b - e):7.2f}"
+        print(f"{depth:>8} {test:>6} {a:9.3f} {spread(ours):>14} {b:9.3f} {spread(other):>14} "
+              f"{a / b:6.2f}{beyond}")
 
 
 def percentile(values, percent):
@@ -135,6 +149,7 @@ def main():
     parser.add_argument("what", choices=["requests", "keys", "expiry"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--benchmark")
+    parser.add_argument("--echo", help="for requests: the program of bench/server/echo_loop.cc")
     parser.add_argument("--loads", default="1:set:200000,1:get:200000,16:set:2000000,16:get:2000000,"
                                            "100:set:5000000,100:get:5000000")
     options = parser.parse_args(own)
