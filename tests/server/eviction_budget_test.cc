@@ -1,3 +1,4 @@
+// How long a worker evicts at a time, over the whole range of the setting.
 #include "server/eviction_budget.h"
 
 #include <cstdint>
