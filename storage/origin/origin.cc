@@ -113,7 +113,7 @@ void Origin::RetireRules(const RuleStates& before, const RuleStates& after) {
     const bool known = std::find(places.begin(), places.end(), i) != places.end();
     if (!known || reordered) doubted.push_back(after[i]);
   }
-  BeginDoubt(std::move(doubted), false, nullptr);
+  BeginDoubt(std::move(doubted), DoubtCause::kRules, nullptr);
 }
 
 bool Origin::doubting() const {

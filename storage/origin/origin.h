@@ -330,17 +330,22 @@ class Origin final : public MissSource {
   void EndWrite(Flight& flight, const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
-  // Nothing that was loaded or looked up by these rules is believed any more. With `may_hold` a value may still
-  // be what the database holds: it is over, and goes when its stale-ttl is.
-  void Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold);
+  // Why values are not believed any more, and which.
+  enum class DoubtCause : uint8_t {
+    kRules,    // these were not the rules to load by: what was loaded goes
+    kChange,   // any row may have changed: whatever the keys hold goes
+    kSilence,  // changes may have gone unheard: so does it here, but what was loaded, which may still be what the
+               // database holds, is over and goes when its stale-ttl is
+  };
+  // Lets go of what the keys of these rules hold, or are known to hold.
+  void Doubt(StoreThread& thread, const RuleStates& rules, DoubtCause cause);
   // Has the doubter do so, with mutex_ held, and then call `then`, if there is something to call, without.
-  void BeginDoubt(RuleStates rules, bool may_hold, std::function<void()> then);
+  void BeginDoubt(RuleStates rules, DoubtCause cause, std::function<void()> then);
   // The same for the rules for which the database tells of changes.
-  void DoubtUnheard(const RuleStates& rules, bool may_hold, std::function<void()> then);
+  void DoubtUnheard(const RuleStates& rules, DoubtCause cause, std::function<void()> then);
   void RetireRules(const RuleStates& before, const RuleStates& after);
   void DoubterMain();
-  // A value that was loaded goes, at once or after so long.
-  void DoubtLoaded(StoreThread& thread, int db, KeyView key, int64_t stale_ms);
+  void DoubtValue(StoreThread& thread, int db, KeyView key, DoubtCause cause, int64_t stale_ms);
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
   void SetActive();
   void CheckRules();
@@ -386,8 +391,8 @@ class Origin final : public MissSource {
   std::vector<Flight*> parked_;  // that wait for a write behind
   struct DoubtOrder {
     RuleStates rules;
-    bool may_hold;
-    std::function<void()> then;
+    DoubtCause cause = DoubtCause::kRules;
+    std::function<void()> then = nullptr;
   };
   bool doubting_ = false;  // the doubter is at work
   std::deque<DoubtOrder> doubts_;

@@ -68,7 +68,7 @@ void Origin::OnAllChanged(std::string_view rule) {
   const std::shared_ptr<RuleState> state = StateOf(rule);
   if (state == nullptr || !Concerns(*state)) return;
   state->figures.Add(RuleFigures::kInvalidations);
-  DoubtUnheard({state}, false, nullptr);
+  DoubtUnheard({state}, DoubtCause::kChange, nullptr);
 }
 
 bool Origin::SetHearing(uint64_t connections, std::atomic<bool>* flag, bool value) {
@@ -81,7 +81,7 @@ void Origin::OnDeaf(uint64_t connections, std::string_view why) {
   if (!SetHearing(connections, &deaf_, true)) return;
   Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
       static_cast<int>(why.size()), why.data());
-  DoubtUnheard(states(), true,
+  DoubtUnheard(states(), DoubtCause::kSilence,
                [this, connections] { SetHearing(connections, &listening_, false); });
 }
 
@@ -89,25 +89,25 @@ void Origin::OnListening(uint64_t connections) {
   if (SetHearing(connections, &deaf_, false)) {
     Log(LogLevel::kNotice, "Changes in the origin are heard of again.");
   }
-  DoubtUnheard(states(), true, [this, connections] { SetHearing(connections, &listening_, true); });
+  DoubtUnheard(states(), DoubtCause::kSilence,
+               [this, connections] { SetHearing(connections, &listening_, true); });
 }
 
-void Origin::DoubtUnheard(const RuleStates& rules, bool may_hold, std::function<void()> then) {
+void Origin::DoubtUnheard(const RuleStates& rules, DoubtCause cause, std::function<void()> then) {
   RuleStates doubted;
   for (const std::shared_ptr<RuleState>& state : rules) {
     if (Concerns(*state)) doubted.push_back(state);
   }
   std::lock_guard guard(mutex_);
-  BeginDoubt(std::move(doubted), may_hold, std::move(then));
+  BeginDoubt(std::move(doubted), cause, std::move(then));
 }
 
-// Orders of one kind become one, so that there are never more than two.
-void Origin::BeginDoubt(RuleStates rules, bool may_hold, std::function<void()> then) {
+// Orders for one cause become one, so that there are never more than three.
+void Origin::BeginDoubt(RuleStates rules, DoubtCause cause, std::function<void()> then) {
   if (rules.empty() && then == nullptr) return;
-  auto at = std::find_if(doubts_.begin(), doubts_.end(), [may_hold](const DoubtOrder& order) {
-    return order.may_hold == may_hold;
-  });
-  if (at == doubts_.end()) at = doubts_.insert(at, {{}, may_hold, nullptr});
+  auto at = std::find_if(doubts_.begin(), doubts_.end(),
+                         [cause](const DoubtOrder& order) { return order.cause == cause; });
+  if (at == doubts_.end()) at = doubts_.insert(at, {{}, cause, nullptr});
   DoubtOrder& order = *at;
   for (std::shared_ptr<RuleState>& state : rules) {
     const bool known =
@@ -131,7 +131,7 @@ void Origin::DoubterMain() {
     const DoubtOrder order = std::move(doubts_.front());
     doubts_.pop_front();
     lock.unlock();
-    Doubt(*thread, order.rules, order.may_hold);
+    Doubt(*thread, order.rules, order.cause);
     if (order.then != nullptr) order.then();
     lock.lock();
   }
@@ -140,7 +140,7 @@ void Origin::DoubterMain() {
   store_.UnregisterThread(thread);
 }
 
-void Origin::Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold) {
+void Origin::Doubt(StoreThread& thread, const RuleStates& rules, DoubtCause cause) {
   if (rules.empty()) return;
   // What is being loaded may be old, and what was not there may be there by now. A load that puts its value in
   // place before this has done so before the keys are looked through.
@@ -168,32 +168,36 @@ void Origin::Doubt(StoreThread& thread, const RuleStates& rules, bool may_hold) 
       cursor = store_.Scan(
           thread, db_index, cursor, 1, now,
           [&](const Record& record) {
-            if (!record.from_origin()) return;
+            // Rules that load otherwise say nothing of what a client has written.
+            if (!record.from_origin() && cause == DoubtCause::kRules) return;
             const int64_t stale_ms = StaleMillis(rules, db_index, record.key());
             if (stale_ms >= 0) keys.push_back({std::string(record.key()), stale_ms});
           },
           ScanStop::kSegmentEnd);
       for (const Doubted& each : keys) {
-        DoubtLoaded(thread, db_index, MakeKey(each.key), may_hold ? each.stale_ms : 0);
+        DoubtValue(thread, db_index, MakeKey(each.key), cause, each.stale_ms);
       }
       thread.GoOffline();
     } while (cursor != 0);
   }
 }
 
-void Origin::DoubtLoaded(StoreThread& thread, int db_index, KeyView key, int64_t stale_ms) {
+void Origin::DoubtValue(StoreThread& thread, int db_index, KeyView key, DoubtCause cause,
+                        int64_t stale_ms) {
   const uint32_t index = store_.ShardIndex(key.hash);
   Shard& shard = store_.shard(index);
   Tally tally;
   shard.lock.Lock();
   Db db(store_, thread, tally, db_index, Access::kLocked, store_.clock().WallMillis());
   Record* record = db.Find(key, Lookup::kPeek);
-  if (record != nullptr && record->from_origin()) {
-    if (stale_ms > 0) {
-      db.Hasten(key, record, db.now() + stale_ms);
-    } else if (db.Erase(key, FreeCause::kUnlink)) {
-      db.Notify(KeyEventClass::kGeneric, "del", key);
-    }
+  const bool loaded = record != nullptr && record->from_origin();
+  // What the database is still to get is newer than anything that was not heard.
+  const bool written = record != nullptr && !loaded && cause != DoubtCause::kRules &&
+                       behind_.Look(db_index, key) == WriteBehind::Known::kNothing;
+  if (loaded && cause == DoubtCause::kSilence && stale_ms > 0) {
+    db.Hasten(key, record, db.now() + stale_ms);
+  } else if ((loaded || written) && db.Erase(key, FreeCause::kUnlink)) {
+    db.Notify(KeyEventClass::kGeneric, "del", key);
   }
   store_.ServeWaiters(thread, db.now(), index);
   shard.lock.Unlock();

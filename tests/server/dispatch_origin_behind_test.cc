@@ -193,6 +193,11 @@ TEST_CASE("A change that the database tells of leaves what waits for it", "[orig
   server.AwaitHeldWrite();
   server.database.sink()->OnChange("m", {"1"}, 1);
   CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
+  // So does a time in which changes may have gone unheard.
+  server.database.sink()->OnDeaf("connection lost");
+  server.database.sink()->OnListening();
+  server.AwaitDoubts();
+  CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
   server.database.ReleaseWrites();
   server.AwaitWrites({"1=new"});
   server.database.sink()->OnChange("m", {"1"}, 1);
