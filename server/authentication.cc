@@ -27,4 +27,15 @@ bool IsRightPassword(const Config& config, std::string_view user, std::string_vi
   return CRYPTO_memcmp(given.bytes, wanted.bytes, sizeof given.bytes) == 0;
 }
 
+std::string Sha256Hex(std::string_view password) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const Digest digest(password);
+  std::string hex;
+  for (const unsigned char byte : digest.bytes) {
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 15];
+  }
+  return hex;
+}
+
 }  // namespace alai

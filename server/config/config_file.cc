@@ -12,6 +12,7 @@
 #include "engine/base/ascii.h"
 #include "engine/base/log.h"
 #include "protocol/word_splitter.h"
+#include "server/authentication.h"
 #include "server/config/directives.h"
 #include "server/config/origin_directive.h"
 #include "server/version.h"
@@ -46,17 +47,25 @@ int ReadAll(int fd, std::string* text) {
   }
 }
 
+// `>password` or `#digest`, as SETUSER takes it and as a stock server writes it for requirepass.
+bool NamesPassword(std::string_view word, const std::string& password) {
+  if (password.empty()) return false;
+  if (word.starts_with('>')) return word.substr(1) == password;
+  return word.starts_with('#') && EqualsIgnoreCase(word.substr(1), Sha256Hex(password));
+}
+
 // Whether a `user` line says of the default user no more than what holds for everybody: that it may do
-// all, without a password.
-bool DescribesDefaultUser(std::string_view line) {
-  constexpr std::string_view kRules[] = {"on",      "nopass",      "~*",
-                                         "allkeys", "&*",          "allchannels",
-                                         "+@all",   "allcommands", "sanitize-payload"};
+// all, and that its password, if any, is that of `requirepass`.
+bool DescribesDefaultUser(std::string_view line, const std::string& password) {
+  constexpr std::string_view kRules[] = {"on",          "~*",    "allkeys",     "&*",
+                                         "allchannels", "+@all", "allcommands", "sanitize-payload"};
   std::vector<std::string_view> words;
   UnquotedWords unquoted;
   if (!SplitWords(line, words, unquoted) || words.empty() || words[0] != "default") return false;
   return std::all_of(words.begin() + 1, words.end(), [&](std::string_view word) {
-    return std::any_of(std::begin(kRules), std::end(kRules),
+    return (password.empty() && EqualsIgnoreCase(word, "nopass")) ||
+           NamesPassword(word, password) ||
+           std::any_of(std::begin(kRules), std::end(kRules),
                        [&](std::string_view rule) { return EqualsIgnoreCase(word, rule); });
   });
 }
@@ -69,7 +78,8 @@ std::string RefusalOfUsers(const Config& config) {
       "the line out; requirepass sets a password for all.";
   if (!config.aclfile.empty()) return std::string("aclfile") + kReason;
   for (const std::string& line : config.users.get()) {
-    if (!DescribesDefaultUser(line)) return "user " + line.substr(0, line.find(' ')) + kReason;
+    if (!DescribesDefaultUser(line, config.requirepass.get()))
+      return "user " + line.substr(0, line.find(' ')) + kReason;
   }
   return {};
 }

@@ -188,7 +188,11 @@ TEST_CASE("Users in the file exclude an ACL file", "[config]") {
 TEST_CASE("Users who are restricted end the loading, since nobody would be", "[config]") {
   for (const char* line :
        {"user default on nopass ~* &* +@all", "user default ON allkeys allchannels allcommands",
-        "user default on nopass sanitize-payload ~* &* +@all", "user default", "aclfile \"\""}) {
+        "user default on nopass sanitize-payload ~* &* +@all", "user default", "aclfile \"\"",
+        // What a stock server writes beside requirepass.
+        "requirepass secret\nuser default on sanitize-payload "
+        "#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all",
+        "user default on >secret ~* &* +@all\nrequirepass secret"}) {
     INFO(line);
     CHECK(Load(line) == "");
   }
@@ -196,7 +200,8 @@ TEST_CASE("Users who are restricted end the loading, since nobody would be", "[c
        {"user default on >secret ~* +@all", "user default off", "user default on nopass ~a:* +@all",
         "user default on nopass ~* +@all -flushall", "user default on \"\"", "user Default on",
         "user default on nopass\nuser bob on >secret ~* +@all", "user bob on nopass ~* &* +@all",
-        "user default on nopass (~a:* +get)", "aclfile /etc/redis/users.acl"}) {
+        "user default on nopass (~a:* +get)", "requirepass other\nuser default on >secret ~* +@all",
+        "requirepass other\nuser default on nopass ~* +@all", "aclfile /etc/redis/users.acl"}) {
     INFO(line);
     const std::string error = Load(line);
     CHECK(error.find("ACL users are not part of this version") != std::string::npos);
