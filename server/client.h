@@ -25,6 +25,9 @@ namespace alai {
 class Suspended;
 class Worker;
 struct CommandInfo;
+namespace origin {
+class Wait;
+}
 
 // What is true of a client; bits of Client::flags().
 enum ClientFlag : uint32_t {
@@ -123,6 +126,8 @@ class Client : public Connection {
     int waits = 0;         // of the present request for the origin
     bool settled = false;  // more would be no use
     std::string error;     // the reply, if there is one already
+    // Of a write that the database has, and that is still to be done here.
+    std::unique_ptr<origin::Wait> written;
   } origin_;
   bool input_ended_ = false;  // the peer will send no more; close when all is answered
 };

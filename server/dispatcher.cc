@@ -161,6 +161,8 @@ COLD Dispatcher::Outcome Dispatcher::ExecuteCarefully(Client& client, const Requ
   if (admission == Admission::kPaused) return Outcome::kPaused;
   Outcome outcome = Outcome::kDone;
   if (admission == Admission::kRejected) {
+    client.Clear(kClientAskedOrigin);
+    client.origin_ = {};
     last_ticks_ = Ticks::Now();
   } else {
     client.last_command.store(request.command, std::memory_order_relaxed);
@@ -381,6 +383,10 @@ Dispatcher::Outcome Dispatcher::RunWriteMany(const Request& request) {
     return Finish(request, Attempt(request, Access::kOptimistic));
   }
   if (!MayWrite(request)) return RefuseWrite(request);
+  // As if there were two keys, so that nobody reads what EndPassed() takes back.
+  if (written_ != nullptr || (passed_state_ != nullptr && passed_.front().part)) {
+    wanted_.Add(store_.ShardIndex(request.hash));
+  }
   return RunWithTicket(request);
 }
 
@@ -401,12 +407,12 @@ Dispatcher::Outcome Dispatcher::RunWithTicket(const Request& request) {
 
 Dispatcher::Outcome Dispatcher::RunHeld(const Request& request, LockRequest& held) {
   const OutputBuffer::Mark mark = reply_.GetMark();
+  if (passed_state_ != nullptr) [[unlikely]]
+    BeginPassed();
   const bool suspends = Attempt(request, Access::kLocked);
   const bool fed = RanThrough();
-  if (!behind_.empty() && fed && !suspends && !reply_.error_written()) [[unlikely]] {
-    server_.origin().behind().Add(behind_);
-    behind_added_ = true;
-  }
+  if (passed_state_ != nullptr && fed && !suspends) [[unlikely]]
+    EndPassed(!reply_.error_written());
   if (fed && monitors_.any()) FeedMonitors(*request.command, request.argv);
   const bool serves = !thread_.ready_keys().empty();
   if (serves) store_.ServeWaiters(thread_, tally_, worker_.now(), HeldByRequest(held));

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,9 @@ struct Config;
 struct LockTicket;
 namespace origin {
 class Origin;
+struct PassedKey;
 struct PendingWrite;
+struct RuleState;
 class Wait;
 }  // namespace origin
 
@@ -191,6 +194,12 @@ class Dispatcher {
   // any other; otherwise as above.
   bool PassOn(Client& client, const Request& request, LockRequest* held, Outcome* outcome);
   Outcome RunBehind(const Request& request, LockRequest* held, std::string* why);
+  // Does what the database has done already.
+  Outcome RunWritten(const Request& request, LockRequest* held, origin::Wait& written);
+  // Around a command that is passed on, with its shards locked: which of its keys may keep what it makes of them;
+  // and the others go.
+  void BeginPassed();
+  void EndPassed(bool done);
   // Puts the writes of a command that has been run into the journal; its reply began at `mark`.
   void KeepBehind(const OutputBuffer::Mark& mark);
   void LookForCare() {
@@ -253,7 +262,12 @@ class Dispatcher {
   bool origin_settled_ = false;     // the present request takes what there is
   OutputBuffer::Mark origin_mark_;  // where its reply begins
   std::unique_ptr<origin::Wait> origin_wait_;
-  // What the present command writes behind, and whether it has taken effect.
+  // Of the present command, if it is passed on: by which rule, and its keys.
+  const origin::RuleState* passed_state_ = nullptr;
+  std::span<const origin::PassedKey> passed_;
+  std::vector<bool> passed_keep_;  // for each
+  origin::Wait* written_ = nullptr;
+  // What it writes behind, and whether it has taken effect.
   std::vector<std::shared_ptr<origin::PendingWrite>> behind_;
   bool behind_added_ = false;
   ShardSet wanted_;

@@ -78,7 +78,11 @@ Dispatcher::Outcome Dispatcher::RunAfterOrigin(Client& client, const Request& re
     outcome = Finish(request, false);
   } else {
     origin_settled_ = client.origin_.settled;
-    outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
+    if (client.origin_.written != nullptr) {
+      outcome = RunWritten(request, held, *client.origin_.written);
+    } else {
+      outcome = held != nullptr ? RunHeld(request, *held) : Run(request);
+    }
     origin_settled_ = false;
   }
   if (outcome == Outcome::kDone || outcome == Outcome::kSuspended) {

@@ -91,11 +91,12 @@ void Worker::SuspendForOrigin(Client& client) {
 }
 
 void Worker::ResumeFromOrigin(Client& client, bool timed_out) {
-  const origin::Wait::Result result = client.suspended_->wait->Take(timed_out);
-  EndSuspension(client);
+  std::unique_ptr<origin::Wait> wait = std::move(EndSuspension(client)->wait);
+  const origin::Wait::Result result = wait->Take(timed_out);
   client.Set(kClientAskedOrigin);
   client.origin_.settled = result.settled;
   client.origin_.error = result.error;
+  if (!wait->written().empty()) client.origin_.written = std::move(wait);
   GoOn(client);
 }
 

@@ -1,6 +1,11 @@
 // Writes of keys whose rule passes them on. Through: the database has them first, and only when it has taken them
 // is the command run. Behind: the command is run, and its writes are in the journal before its reply leaves. What
 // cannot be told to the database as a whole value, a field or a removal is refused.
+//
+// What a command leaves here is what the database has, or will have. Where that is not certain, the command is run for
+// its reply, and the key is gone when its shard is unlocked: after writing through, when anything else has become of
+// the key since before the statement; and when fields are set of a hash that is not in memory, or that is past its
+// time, of which the database may know more.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -11,6 +16,7 @@
 
 #include "engine/base/ascii.h"
 #include "engine/base/number.h"
+#include "engine/store.h"
 #include "server/client.h"
 #include "server/dispatcher.h"
 #include "server/server.h"
@@ -122,7 +128,7 @@ bool ChangesNoValue(const CommandInfo& command) {
 // What a command has for the database, all of it by one rule.
 struct PassedWrites {
   std::shared_ptr<origin::RuleState> state;
-  std::vector<std::string_view> keys;
+  std::vector<origin::PassedKey> keys;
   std::vector<origin::WriteRequest> requests;
 };
 
@@ -140,16 +146,17 @@ std::string ReadPassed(const origin::Origin& origin, int db, std::string_view na
     if (key.value.has_value() && passed.type != state->rule->type) {
       return "the rule of this key has values of another type";
     }
-    writes->keys.push_back(key.key);
+    const bool part = key.value.has_value() && passed.type == Type::kHash;
+    writes->keys.push_back({std::string(key.key), Hash(key.key), part});
     writes->requests.push_back({arguments, key.value});
   }
   return passed.possible ? "" : "a rule that passes writes on takes SET with a time to live only";
 }
 
 // Whether the rule has written behind until now, and not all of it has been written.
-bool AnyWaits(const origin::Origin& origin, int db, const std::vector<std::string_view>& keys) {
-  return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
-    return origin.behind().Look(db, MakeKey(key)) != origin::WriteBehind::Known::kNothing;
+bool AnyWaits(const origin::Origin& origin, int db, const std::vector<origin::PassedKey>& keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](const origin::PassedKey& key) {
+    return origin.behind().Look(db, key.view()) != origin::WriteBehind::Known::kNothing;
   });
 }
 
@@ -160,7 +167,7 @@ std::vector<std::shared_ptr<origin::PendingWrite>> PrepareBehind(int db, PassedW
     write->rule = writes.state->rule->name;
     write->type = writes.state->rule->type;
     write->db = db;
-    write->key = writes.keys[i];
+    write->key = writes.keys[i].key;
     write->request = std::move(writes.requests[i]);
     behind.push_back(std::move(write));
   }
@@ -190,7 +197,10 @@ bool Dispatcher::PassOn(Client& client, const Request& request, LockRequest* hel
   if (why.empty() && writes.keys.empty()) return false;
   if (why.empty() && writes.state->rule->write == origin::WritePolicy::kBehind) {
     behind_ = PrepareBehind(client.db_index(), writes);
+    passed_state_ = writes.state.get();
+    passed_ = writes.keys;
     *outcome = RunBehind(request, held, &why);
+    passed_state_ = nullptr;
     behind_.clear();
     if (why.empty()) return true;
   } else if (why.empty() && AnyWaits(origin, client.db_index(), writes.keys)) {
@@ -198,7 +208,8 @@ bool Dispatcher::PassOn(Client& client, const Request& request, LockRequest* hel
   } else if (why.empty()) {
     auto wait = std::make_unique<origin::Wait>(
         origin, [worker = &worker_, id = client.id()] { worker->WakeForOrigin(id); });
-    if (origin.Write(writes.state, std::move(writes.requests), *wait, &why)) {
+    if (origin.Write(writes.state, std::move(writes.keys), std::move(writes.requests), *wait,
+                     &why)) {
       if (held != nullptr) held->Release();
       origin_wait_ = std::move(wait);
       ++client.origin_.waits;
@@ -230,6 +241,62 @@ Dispatcher::Outcome Dispatcher::RunBehind(const Request& request, LockRequest* h
   if (!behind_added_) origin.behind().Release(behind_);
   behind_added_ = false;
   return outcome;
+}
+
+Dispatcher::Outcome Dispatcher::RunWritten(const Request& request, LockRequest* held,
+                                           origin::Wait& written) {
+  written_ = &written;
+  passed_state_ = &written.writer();
+  passed_ = written.written();
+  const Outcome outcome = held != nullptr ? RunHeld(request, *held) : RunWriteMany(request);
+  passed_state_ = nullptr;
+  written_ = nullptr;
+  return outcome;
+}
+
+void Dispatcher::BeginPassed() {
+  const int db_index = frame_.client->db_index();
+  Tally tally;
+  Db db(store_, thread_, tally, db_index, Access::kLocked, worker_.now());
+  passed_keep_.clear();
+  for (const origin::PassedKey& passed : passed_) {
+    const KeyView key = passed.view();
+    const KeyMarks& marks = store_.shard(store_.ShardIndex(key.hash)).marks;
+    bool keep = passed.mark == 0 || marks.Owns(db_index, key, passed.mark);
+    if (keep && passed.part) {
+      const Record* record = db.Find(key, Lookup::kPeek);
+      keep = record != nullptr &&
+             !origin::Origin::IsOver(*passed_state_->rule, *record, worker_.now());
+    }
+    passed_keep_.push_back(keep);
+  }
+}
+
+void Dispatcher::EndPassed(bool done) {
+  origin::Origin& origin = server_.origin();
+  if (!behind_.empty()) {
+    // What fails here is not passed on, and has changed nothing.
+    if (!done) return;
+    origin.behind().Add(behind_);
+    behind_added_ = true;
+  }
+  const int db_index = frame_.client->db_index();
+  Tally tally;
+  Db db(store_, thread_, tally, db_index, Access::kLocked, worker_.now());
+  for (size_t i = 0; i < passed_.size(); ++i) {
+    const KeyView key = passed_[i].view();
+    if (written_ != nullptr) store_.shard(store_.ShardIndex(key.hash)).marks.Wipe(db_index, key);
+    Record* record = db.Find(key, Lookup::kPeek);
+    if (record == nullptr) continue;
+    if (!done || !passed_keep_[i]) {
+      if (db.Erase(key, FreeCause::kUnlink)) db.Notify(KeyEventClass::kGeneric, "del", key);
+    } else if (!record->has_deadline()) {
+      const UnixMillis deadline =
+          origin.DeadlineOfWritten(*passed_state_->rule, key.hash, worker_.now());
+      if (deadline != kNoDeadline) db.SetDeadline(key, record, deadline);
+    }
+  }
+  if (written_ != nullptr) written_->NoteRun();
 }
 
 void Dispatcher::KeepBehind(const OutputBuffer::Mark& mark) {

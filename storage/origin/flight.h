@@ -14,6 +14,9 @@
 
 namespace alai::origin {
 
+// While changes in the database may go unheard, nothing is kept for longer.
+inline constexpr int64_t kDeafTtlMillis = 1000;
+
 struct Flight {
   // kWithdrawn: it was asked of a database that is no longer the origin's.
   enum class End : uint8_t { kNone, kFilled, kAbsent, kDiscarded, kWithdrawn, kFailed };
@@ -38,6 +41,13 @@ struct Flight {
   std::vector<Waiter> waiters;
   End end = End::kNone;
   std::string error;
+};
+
+// A command's writes on their way to the database. Known to who sends them and to who waits; whichever ends first
+// leaves the other alone.
+struct WriteFlight : Flight {
+  std::vector<PassedKey> keys;
+  bool taken = false;  // by the database, as who waits has been told; guarded by the origin's mutex
 };
 
 }  // namespace alai::origin

@@ -273,6 +273,10 @@ void Origin::Leave(Wait& wait) {
     std::erase_if(flight->waiters, [&wait](const Flight::Waiter& w) { return w.wait == &wait; });
   }
   wait.flights_.clear();
+  // Not here: threads with an event loop do not wait for shards.
+  if (wait.write_ == nullptr || !wait.write_->taken || wait.run_) return;
+  to_forget_.push_back(std::move(wait.write_));
+  WakeDoubter();
 }
 
 bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed) {

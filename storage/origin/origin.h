@@ -20,6 +20,9 @@
 //             (3) No thread but the loaders ever waits for the database.
 //             (4) A value is put in place only if nobody has written the key, and no change of it was heard of,
 //                 since before its query was sent.
+//             (5) What is written through stays only if the same holds since before its statement was sent, and the
+//                 key is forgotten when the database may have the write and its command has not been run here. So
+//                 of writes of one key that overlap none stays: nobody here knows their order in the database.
 #pragma once
 
 #include <absl/status/status.h>
@@ -63,6 +66,18 @@ struct OriginOptions {
 };
 
 struct Flight;
+struct WriteFlight;
+
+// A key of a command that a rule passes on.
+struct PassedKey {
+  std::string key;
+  uint64_t hash = 0;
+  bool part = false;  // fields of a hash are written, and the database may have others
+  uint64_t mark =
+      0;  // what engine/key_marks.h has for it while it is under way, as for a load; 0: nothing
+
+  KeyView view() const { return {key, hash}; }
+};
 
 // A rule in use, and what is known about it.
 struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
@@ -103,6 +118,11 @@ class Wait {
   bool done() const { return done_.load(std::memory_order_acquire); }
   // Nothing more is asked for with it: Origin::Load() leaves that to its caller.
   void Seal();
+  // Once Take() has told of writes that the database has taken: their keys. The command is to be run here, which
+  // NoteRun() tells; otherwise the keys are forgotten in the end.
+  std::span<const PassedKey> written() const;
+  const RuleState& writer() const;
+  void NoteRun() { run_ = true; }
 
  private:
   friend class Origin;
@@ -114,8 +134,9 @@ class Wait {
   // Guarded by the origin's mutex.
   bool sealed_ = false;
   std::vector<Flight*> flights_;
-  std::shared_ptr<Flight> write_;  // of one that waits for a write
+  std::shared_ptr<WriteFlight> write_;  // of one that waits for a write
   Result result_;
+  bool run_ = false;  // of its owner's thread
 };
 
 class Origin final : public MissSource {
@@ -169,10 +190,14 @@ class Origin final : public MissSource {
   // there is no room in the queue.
   bool Load(int db, std::string_view key, bool again, Wait* wait);
 
-  // Passes writes on, all or none; Wait::Take() then says what the database thinks of them. False: nothing was
-  // begun, and `why` says why.
-  bool Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
-             Wait& wait, std::string* why);
+  // Passes writes on, a request for each key, all or none; Wait::Take() then says what the database thinks of
+  // them. False: nothing was begun, and `why` says why.
+  bool Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKey> keys,
+             std::vector<WriteRequest> requests, Wait& wait, std::string* why);
+  // When a value leaves memory that a client writes now by this rule without saying so.
+  UnixMillis DeadlineOfWritten(const Rule& rule, uint64_t hash, UnixMillis now) const;
+  // Whether it was loaded by this rule, and is served in need alone by now.
+  static bool IsOver(const Rule& rule, const Record& record, UnixMillis now);
   // Writes that are passed on once they have been answered.
   WriteBehind& behind() { return behind_; }
   const WriteBehind& behind() const { return behind_; }
@@ -327,7 +352,19 @@ class Origin final : public MissSource {
   void EndFlights(const Batch& batch);
   void EndFlight(Flight& flight);
   void EndQueued();
-  void EndWrite(Flight& flight, const absl::Status& status);
+  // origin_writes.cc: writes that are passed through.
+  void SendWrite(const std::shared_ptr<WriteFlight>& sent,
+                 const std::vector<WriteRequest>& requests, Source& source);
+  void BeginMarks(const WriteFlight& flight);
+  void EndMarks(const WriteFlight& flight);
+  // False: nobody waits for it any more.
+  bool EndWrite(WriteFlight& flight, const absl::Status& status);
+  // The keys of writes that the database has, or may have, and that are not done here.
+  void Forget(const WriteFlight& flight);
+  // With mutex_ held: once more those whose outcome nobody knew, when there must be one.
+  void ForgetInDoubt();
+  // What the breaker and the log want to know of a write.
+  void NoteWriteAnswer(const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
   // Why values are not believed any more, and which.
@@ -344,6 +381,8 @@ class Origin final : public MissSource {
   // The same for the rules for which the database tells of changes.
   void DoubtUnheard(const RuleStates& rules, DoubtCause cause, std::function<void()> then);
   void RetireRules(const RuleStates& before, const RuleStates& after);
+  // With mutex_ held: there is something to doubt or to forget.
+  void WakeDoubter();
   void DoubterMain();
   void DoubtValue(StoreThread& thread, int db, KeyView key, DoubtCause cause, int64_t stale_ms);
   int64_t NowNanos() const { return store_.clock().MonotonicNanos(); }
@@ -395,6 +434,12 @@ class Origin final : public MissSource {
     std::function<void()> then = nullptr;
   };
   bool doubting_ = false;  // the doubter is at work
+  std::vector<std::shared_ptr<WriteFlight>> to_forget_;
+  struct InDoubt {
+    std::shared_ptr<WriteFlight> flight;
+    int64_t until_ns;
+  };
+  std::vector<InDoubt> in_doubt_;
   std::deque<DoubtOrder> doubts_;
   std::vector<std::function<void()>> when_doubted_;
   std::thread doubter_;

@@ -148,11 +148,9 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   writer.call_until_ns = NowNanos() + patience_ms * kNanosPerMilli;
   const absl::Status status = writer.source->Write(writes, std::chrono::milliseconds(timeout_ms));
   writer.call_until_ns = INT64_MAX;
-  // That a statement takes too long, as one does whose row is locked, says nothing of the others: were the
-  // breaker to open, the same statement would be each time the one that it lets through.
-  if (!writer.of.withdrawn) {
-    absl::IsDeadlineExceeded(status) ? NoteError(status) : NoteAnswer(status);
-  }
+  // Were the breaker to open for a statement that takes too long, that one would be each time the one that it lets
+  // through.
+  if (!writer.of.withdrawn) NoteWriteAnswer(status);
   behind_failing_ = IsGone(status);
   status.ok() ? NoteWritten(batch) : NoteFailed(batch, status);
   behind_.Mark();

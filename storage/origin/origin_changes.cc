@@ -115,6 +115,10 @@ void Origin::BeginDoubt(RuleStates rules, DoubtCause cause, std::function<void()
     if (!known) order.rules.push_back(std::move(state));
   }
   if (then != nullptr) order.then = std::move(then);
+  WakeDoubter();
+}
+
+void Origin::WakeDoubter() {
   if (std::exchange(doubting_, true)) return;
   // The one before ended with mutex_ held.
   if (doubter_.joinable()) doubter_.join();
@@ -127,10 +131,15 @@ void Origin::DoubterMain() {
   StoreThread* thread = store_.RegisterThread();
   thread->GoOffline();
   std::unique_lock lock(mutex_);
-  while (!doubts_.empty()) {
-    const DoubtOrder order = std::move(doubts_.front());
-    doubts_.pop_front();
+  while (!doubts_.empty() || !to_forget_.empty()) {
+    const auto to_forget = std::exchange(to_forget_, {});
+    DoubtOrder order;
+    if (!doubts_.empty()) {
+      order = std::move(doubts_.front());
+      doubts_.pop_front();
+    }
     lock.unlock();
+    for (const auto& flight : to_forget) Forget(*flight);
     Doubt(*thread, order.rules, order.cause);
     if (order.then != nullptr) order.then();
     lock.lock();

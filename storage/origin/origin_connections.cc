@@ -159,6 +159,7 @@ void Origin::WatchdogMain(Connections& connections) {
     for (const std::unique_ptr<Loader>& loader : connections.loaders) look_after(*loader);
     if (connections.writer != nullptr) look_after(*connections.writer);
     LookAtParked();
+    ForgetInDoubt();
   }
   lock.unlock();
   End(connections);

@@ -15,8 +15,6 @@ namespace alai::origin {
 namespace {
 
 constexpr int64_t kNanosPerMicro = 1000;
-// While changes in the database may go unheard, nothing is kept for longer.
-constexpr int64_t kDeafTtlMillis = 1000;
 // A call that takes this many times its timeout will not come back by itself.
 constexpr int64_t kLoadPatience = 2;
 // The longest time of what is no load.

@@ -1,4 +1,13 @@
 // Writes that a rule passes on to the database before they take effect here.
+//
+//   worker   command ── Write() ──> waits ───────────────────────> run, its shards locked: marks still there?
+//                          │                                  ^      yes: as any write       no: its keys go
+//   loader                 └──> marks, statements, COMMIT ────┘
+//
+// When nobody waits any more, or nobody knows whether the database has committed, the loader forgets the keys; when
+// who waited goes after it was told, the doubter does.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -7,6 +16,12 @@
 #include "storage/origin/origin.h"
 
 namespace alai::origin {
+namespace {
+
+// From the end of its time to that of a COMMIT of which nothing is heard any more.
+constexpr int64_t kCommitGraceNanos = 1000 * kNanosPerMilli;
+
+}  // namespace
 
 std::shared_ptr<RuleState> Origin::WriterOf(int db, std::string_view key,
                                             KeyArguments* arguments) const {
@@ -20,8 +35,8 @@ std::shared_ptr<RuleState> Origin::WriterOf(int db, std::string_view key,
   return state;
 }
 
-bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<WriteRequest> requests,
-                   Wait& wait, std::string* why) {
+bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKey> keys,
+                   std::vector<WriteRequest> requests, Wait& wait, std::string* why) {
   const Rule& rule = *state->rule;
   if (paused()) {
     *why = "the origin is paused";
@@ -31,9 +46,12 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<WriteReq
     *why = "the origin does not answer";
     return false;
   }
-  // Known to the call and to who waits; whichever ends first leaves the other alone.
-  auto flight = std::make_shared<Flight>();
+  auto flight = std::make_shared<WriteFlight>();
   flight->state = state;
+  flight->keys = std::move(keys);
+  for (PassedKey& key : flight->keys) {
+    key.mark = next_load_.fetch_add(1, std::memory_order_relaxed);
+  }
   {
     std::lock_guard guard(mutex_);
     flight->waiters.push_back({&wait, false});
@@ -42,23 +60,62 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<WriteReq
     wait.deadline_ns_ = INT64_MAX;
   }
   const bool begun = Submit([this, flight, sent = std::move(requests)](Source& source) {
-    const Rule& of = *flight->state->rule;
-    std::vector<RuledWrite> writes;
-    for (const WriteRequest& request : sent) writes.push_back({of, request});
-    const absl::Status status = source.Write(writes, std::chrono::milliseconds(of.timeout_ms));
-    NoteAnswer(status);
-    flight->state->figures.Add(RuleFigures::kWrites, sent.size());
-    if (!status.ok()) flight->state->figures.Add(RuleFigures::kWriteErrors, sent.size());
-    std::lock_guard guard(mutex_);
-    EndWrite(*flight, status);
+    SendWrite(flight, sent, source);
   });
   if (begun) return true;
   *why = "there is no origin, or too much waits for it";
   return false;
 }
 
-// With mutex_ held.
-void Origin::EndWrite(Flight& flight, const absl::Status& status) {
+void Origin::SendWrite(const std::shared_ptr<WriteFlight>& sent,
+                       const std::vector<WriteRequest>& requests, Source& source) {
+  WriteFlight& flight = *sent;
+  const Rule& rule = *flight.state->rule;
+  absl::Status status = absl::UnavailableError("the origin is no longer there");
+  // Otherwise this may be a thread that must not wait for shards: the one that took the database away.
+  if (connected()) {
+    BeginMarks(flight);
+    std::vector<RuledWrite> writes;
+    for (const WriteRequest& request : requests) writes.push_back({rule, request});
+    status = source.Write(writes, std::chrono::milliseconds(rule.timeout_ms));
+    NoteWriteAnswer(status);
+    if (IsInDoubt(status)) {
+      Forget(flight);
+      std::lock_guard guard(mutex_);
+      in_doubt_.push_back({sent, NowNanos() + rule.timeout_ms * kNanosPerMilli + kCommitGraceNanos});
+    } else if (!status.ok()) {
+      EndMarks(flight);
+    }
+  }
+  flight.state->figures.Add(RuleFigures::kWrites, requests.size());
+  if (!status.ok()) flight.state->figures.Add(RuleFigures::kWriteErrors, requests.size());
+  if (!EndWrite(flight, status) && status.ok()) Forget(flight);
+}
+
+// Whatever else becomes of a key from here on, a write, a load or a change that is heard of, takes its mark away.
+void Origin::BeginMarks(const WriteFlight& flight) {
+  for (const PassedKey& key : flight.keys) {
+    Shard& shard = store_.shard(store_.ShardIndex(key.hash));
+    shard.lock.Lock();
+    shard.marks.BeginLoad(flight.state->rule->db, key.view(), key.mark);
+    shard.lock.Unlock();
+  }
+}
+
+void Origin::EndMarks(const WriteFlight& flight) {
+  const int db = flight.state->rule->db;
+  for (const PassedKey& key : flight.keys) {
+    Shard& shard = store_.shard(store_.ShardIndex(key.hash));
+    shard.lock.Lock();
+    if (shard.marks.Owns(db, key.view(), key.mark)) shard.marks.Wipe(db, key.view());
+    shard.lock.Unlock();
+  }
+}
+
+bool Origin::EndWrite(WriteFlight& flight, const absl::Status& status) {
+  std::lock_guard guard(mutex_);
+  const bool told = !flight.waiters.empty();
+  flight.taken = told && status.ok();
   for (const Flight::Waiter& waiter : flight.waiters) {
     Wait& wait = *waiter.wait;
     wait.flights_.clear();
@@ -70,6 +127,49 @@ void Origin::EndWrite(Flight& flight, const absl::Status& status) {
     if (!wait.done_.exchange(true)) wait.wake_();
   }
   flight.waiters.clear();
+  return told;
 }
+
+void Origin::Forget(const WriteFlight& flight) {
+  for (const PassedKey& key : flight.keys) Invalidate(*flight.state, key.view(), true);
+}
+
+// The database may have gone on with a COMMIT for as long as a statement takes, and what was there before may have been
+// loaded meanwhile.
+void Origin::ForgetInDoubt() {
+  const int64_t now_ns = NowNanos();
+  const auto is_over = [now_ns](const InDoubt& each) { return each.until_ns <= now_ns; };
+  for (const InDoubt& each : in_doubt_) {
+    if (is_over(each)) to_forget_.push_back(each.flight);
+  }
+  std::erase_if(in_doubt_, is_over);
+  if (!to_forget_.empty()) WakeDoubter();
+}
+
+// A database that takes no writes, as a standby, answers all the same; and that a statement takes too long, as one
+// does whose row is locked, says nothing of others: were the breaker to open, reads would suffer for it.
+void Origin::NoteWriteAnswer(const absl::Status& status) {
+  absl::IsDeadlineExceeded(status) || IsReadOnly(status) ? NoteError(status) : NoteAnswer(status);
+}
+
+UnixMillis Origin::DeadlineOfWritten(const Rule& rule, uint64_t hash, UnixMillis now) const {
+  int64_t life_ms = rule.ttl_ms;
+  if (deaf_ && rule.on_change != OnChange::kNone) {
+    life_ms = life_ms == 0 ? kDeafTtlMillis : std::min(life_ms, kDeafTtlMillis);
+  }
+  return life_ms == 0 ? kNoDeadline : now + life_ms;
+}
+
+bool Origin::IsOver(const Rule& rule, const Record& record, UnixMillis now) {
+  return record.from_origin() && record.has_deadline() && !record.pinned() &&
+         record.deadline() - now <= rule.stale_ttl_ms;
+}
+
+std::span<const PassedKey> Wait::written() const {
+  if (write_ == nullptr || !write_->taken) return {};
+  return write_->keys;
+}
+
+const RuleState& Wait::writer() const { return *write_->state; }
 
 }  // namespace alai::origin

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "storage/origin/key_pattern.h"
@@ -15,6 +16,7 @@
 namespace alai::origin {
 namespace {
 
+constexpr char kLost[] = "the connection was lost";
 constexpr size_t kParametersMax = KeyPattern::kCapturesMax + 1;
 
 // What the database has to say beside its results.
@@ -61,6 +63,29 @@ absl::Status StatusOfException() {
   } catch (const std::exception& error) {
     return absl::InternalError(OneLine(error.what()));
   }
+}
+
+constexpr absl::string_view kState(kSqlState.data(), kSqlState.size());
+
+bool HasSqlState(const absl::Status& status) { return status.GetPayload(kState).has_value(); }
+
+// Of COMMIT: the database says that it has not.
+bool IsRolledBack(const absl::Status& status) {
+  return HasSqlState(status) && !absl::IsUnavailable(status);
+}
+
+// Of BEGIN READ WRITE: a standby does not know it.
+bool IsStandby(const absl::Status& status) {
+  const auto state = status.GetPayload(kState);
+  return state.has_value() && *state == "0A000";
+}
+
+// The database speaks of a transaction that the client knows nothing of.
+absl::Status ReadOnlyError(const absl::Status& status) {
+  absl::Status clear =
+      absl::UnavailableError(absl::StrCat("the database takes no writes: ", status.message()));
+  clear.SetPayload(kState, absl::Cord("25006"));
+  return clear;
 }
 
 template <size_t... kIndexes>
@@ -152,7 +177,9 @@ absl::Status PostgresConnection::Guard(absl::FunctionRef<absl::Status(pqxx::conn
     status = StatusOfException();
   }
   if (status.ok() || is_open()) return status;
-  return absl::UnavailableError(status.message());
+  // libpqxx may have come upon it while it did something else, of which it speaks.
+  const bool is_told = HasSqlState(status) || absl::IsUnavailable(status);
+  return absl::UnavailableError(is_told ? status.message() : kLost);
 }
 
 absl::Status PostgresConnection::Run(Body body) {
@@ -181,15 +208,18 @@ absl::Status PostgresConnection::Transact(Access access, std::chrono::millisecon
   const bool was_open = is_open();
   absl::Status status = Begin(begin);
   if (!status.ok() && was_open && !is_open()) status = Begin(begin);
+  if (access == Access::kReadWrite && IsStandby(status)) return ReadOnlyError(status);
   if (status.ok()) status = Run(body);
-  if (!is_open()) return status;
+  if (!is_open()) return status.ok() ? absl::UnavailableError(kLost) : status;
   const bool commit = status.ok();
   const absl::Status ended = Run([&](pqxx::nontransaction& transaction) {
     transaction.exec(commit ? "COMMIT" : "ROLLBACK");
     return absl::OkStatus();
   });
   if (!ended.ok()) Close();
-  return commit ? ended : status;
+  if (access == Access::kReadOnly) return commit ? ended : status;
+  if (!commit) return IsReadOnly(status) ? ReadOnlyError(status) : status;
+  return ended.ok() || IsRolledBack(ended) ? ended : InDoubtError();
 }
 
 }  // namespace alai::origin

@@ -241,7 +241,7 @@ class PostgresSource::Call {
   absl::Status Done(absl::Status status) {
     const std::lock_guard lock(source_->mutex_);
     source_->calling_ = false;
-    if (!source_->interrupted_ || status.ok()) return status;
+    if (!source_->interrupted_ || status.ok() || IsInDoubt(status)) return status;
     return absl::UnavailableError("the database did not answer in time");
   }
 

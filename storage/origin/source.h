@@ -4,7 +4,8 @@
 // Threads     A Source is made by SourceFactory for one loader thread and used by it alone; Interrupt() may
 //             be called by another to end a call that takes too long.
 // Invariants  No exception leaves a Source: what goes wrong is a Status with the database's own words.
-//               kUnavailable       there is no connection, or it broke: counts for the circuit breaker
+//               kUnavailable       there is no connection, or it broke: counts for the circuit breaker. Of a write
+//                                  IsInDoubt() tells whether that was while the database committed it
 //               kDeadlineExceeded  it took too long: counts for it
 //               others             the statement failed; the connection is good. Of a write:
 //               kInvalidArgument, kFailedPrecondition, kPermissionDenied
@@ -60,6 +61,13 @@ struct RuledWrite {
 
 // The payload of a status that holds the database's SQLSTATE.
 inline constexpr std::string_view kSqlState = "alai/sqlstate";
+// The payload of a write's status when nobody can say whether the database has committed it.
+inline constexpr std::string_view kInDoubt = "alai/in-doubt";
+
+absl::Status InDoubtError();
+bool IsInDoubt(const absl::Status& status);
+// What was asked to write is a standby, or has become one. Reads are answered.
+bool IsReadOnly(const absl::Status& status);
 
 class Source {
  public:

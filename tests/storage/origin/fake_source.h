@@ -70,6 +70,8 @@ class FakeDatabase {
     if (status.ok()) refusals_.erase(name);
     if (!status.ok()) refusals_[name] = std::move(status);
   }
+  // From now on transactions are done, but nobody is told so.
+  void DoubtWrites(bool doubted) { writes_doubted_ = doubted; }
   // Between the reading of the rows and the end of a load.
   void set_pause(std::chrono::microseconds pause) { pause_us_ = pause.count(); }
 
@@ -131,7 +133,7 @@ class FakeDatabase {
       if (request.value.has_value()) rows_[name] = {{*request.value}};
       if (!request.value.has_value()) rows_.erase(name);
     }
-    return absl::OkStatus();
+    return writes_doubted_ ? InDoubtError() : absl::OkStatus();
   }
   absl::Status status() {
     std::lock_guard guard(mutex_);
@@ -179,6 +181,7 @@ class FakeDatabase {
   bool writes_held_ = false;
   bool stubborn_ = false;
   std::atomic<int64_t> pause_us_{0};
+  std::atomic<bool> writes_doubted_{false};
   std::atomic<int> queries_{0};
   std::atomic<int> keys_{0};
   std::atomic<int> interrupts_{0};
