@@ -295,29 +295,50 @@ void OriginResume(Call& call) {
   call.reply().Ok();
 }
 
-// False: the rule has none, and the call has failed.
-bool TriggerOf(Call& call, std::string* statements) {
+using TriggerText = absl::Status (*)(const origin::Rule&, std::string*);
+
+// The rule, with statements about its trigger; nullptr: there are none, and the call has failed.
+std::shared_ptr<const origin::Rule> TriggerOf(Call& call, TriggerText text,
+                                              std::string* statements) {
   const std::shared_ptr<origin::RuleState> state = FindRule(call);
-  if (state == nullptr) return false;
-  const absl::Status status = origin::TriggerSql(*state->rule, statements);
-  if (!status.ok()) call.Fail(ErrorLine(TextOf(status)));
-  return status.ok();
+  if (state == nullptr) return nullptr;
+  const absl::Status status = text(*state->rule, statements);
+  if (status.ok()) return state->rule;
+  call.Fail(ErrorLine(TextOf(status)));
+  return nullptr;
 }
 
 void OriginTrigger(Call& call) {
   std::string statements;
-  if (TriggerOf(call, &statements)) call.reply().Bulk(statements);
+  if (TriggerOf(call, origin::TriggerSql, &statements) != nullptr) call.reply().Bulk(statements);
 }
 
+void ReplyWhenAnswered(Call& call, std::function<absl::Status(origin::Source&)> question) {
+  auto answered = std::make_shared<Answered>();
+  if (!AskDatabase(call, answered, std::move(question))) {
+    return call.Fail(kNotConnected);
+  }
+  call.Suspend(std::make_unique<PendingAnswer>(std::move(answered)));
+}
+
+// The table may have become another since the rule was set.
 void OriginInstall(Call& call) {
   std::string statements;
-  if (!TriggerOf(call, &statements)) return;
-  auto answered = std::make_shared<Answered>();
-  const bool asked = AskDatabase(call, answered, [statements](origin::Source& source) {
+  const auto rule = TriggerOf(call, origin::TriggerSql, &statements);
+  if (rule == nullptr) return;
+  ReplyWhenAnswered(call, [rule, statements](origin::Source& source) {
+    const absl::Status status = source.Check(*rule, kInstallTimeout);
+    return status.ok() ? source.Execute(statements, kInstallTimeout) : status;
+  });
+}
+
+void OriginUninstall(Call& call) {
+  std::string statements;
+  const auto rule = TriggerOf(call, origin::DropTriggerSql, &statements);
+  if (rule == nullptr) return;
+  ReplyWhenAnswered(call, [statements](origin::Source& source) {
     return source.Execute(statements, kInstallTimeout);
   });
-  if (!asked) return call.Fail(kNotConnected);
-  call.Suspend(std::make_unique<PendingAnswer>(std::move(answered)));
 }
 
 void OriginHelp(Call& call) {
@@ -354,6 +375,9 @@ void OriginHelp(Call& call) {
           "    Show the figures of the rule.",
           "TRIGGER <name>",
           "    Show the statements with which the database tells of changes.",
+          "UNINSTALL <name>",
+          "    Drop the rule's trigger in the database, if it is there. Changes are not heard of",
+          "    any more.",
           "WARM <name> <query> [LIMIT <count>]",
           "    Load the keys whose captures the query gives, a column for each, in the",
           "    background. INFO origin shows how far it is.",
@@ -484,6 +508,15 @@ constexpr CommandSpec kOriginSubcommands[] = {
      .since = "0.1.0",
      .complexity = "O(1)",
      .summary = "Shows the statements of a rule's trigger.",
+     .arguments = "name:string"},
+    {.name = "uninstall",
+     .run = OriginUninstall,
+     .arity = 3,
+     .flags = kAdmin | kNoScript,
+     .group = Group::kOrigin,
+     .since = "0.1.0",
+     .complexity = "O(1), and a moment of the database",
+     .summary = "Drops a rule's trigger in the database.",
      .arguments = "name:string"},
     {.name = "warm",
      .run = OriginWarm,

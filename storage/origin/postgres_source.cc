@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/origin/postgres_connection.h"
 #include "storage/origin/postgres_text.h"
+#include "storage/origin/statement.h"
 #include "storage/origin/utf8.h"
 
 namespace alai::origin {
@@ -97,6 +98,32 @@ std::string TypesOf(const KeyPattern& pattern) {
 void PrepareWrites(pqxx::nontransaction& transaction, const Rule& rule) {
   if (!rule.upsert.empty()) Prepare(transaction, "", rule.upsert);
   if (!rule.erase.empty()) Prepare(transaction, "", rule.erase);
+}
+
+// What a trigger is put on has the columns of which it tells. Were they missing, the trigger could be created all the
+// same, and then nobody could write to the table.
+absl::Status CheckTable(pqxx::nontransaction& transaction, const Rule& rule) {
+  if (rule.table.empty()) return absl::OkStatus();
+  const std::string table = QuotedTableName(rule.table);
+  const pqxx::result found =
+      Execute(transaction, "SELECT pg_catalog.to_regclass($1) IS NULL", {table});
+  if (found[0][0].as<bool>()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the table ", table, ", which a trigger would watch, does not exist"));
+  }
+  ArrayLiteral columns;
+  for (const std::string& column : rule.columns) columns.Add(column);
+  const pqxx::result missing = Execute(
+      transaction,
+      "SELECT name FROM unnest($2::pg_catalog.text[]) WITH ORDINALITY AS wanted(name, place)"
+      " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a"
+      " WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attname = wanted.name::pg_catalog.name"
+      " AND a.attnum > 0 AND NOT a.attisdropped) ORDER BY place",
+      {table, columns.Finish()});
+  if (missing.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the table ", table, " has no column \"",
+                                                    missing[0][0].c_str(),
+                                                    "\", of which a trigger would tell"));
 }
 
 bool CanBeAsked(const KeyArguments& key) {
@@ -270,7 +297,8 @@ absl::Status PostgresSource::Check(const Rule& rule, std::chrono::milliseconds t
         const pqxx::result rows = origin::Execute(
             transaction, absl::StrCat("SELECT * FROM (", rule.batch_query, "\n) AS rows LIMIT 0"),
             Columns(rule, {}, {}));
-        return CheckColumns(rule, rows);
+        absl::Status checked = CheckColumns(rule, rows);
+        return checked.ok() ? CheckTable(transaction, rule) : checked;
       }));
 }
 

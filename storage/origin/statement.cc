@@ -256,6 +256,15 @@ std::vector<std::string> TableNameParts(std::string_view table) {
   return names;
 }
 
+std::string QuotedTableName(std::string_view table) {
+  std::string quoted;
+  for (const std::string& part : TableNameParts(table)) {
+    if (!quoted.empty()) quoted += '.';
+    quoted += QuotedSqlName(part);
+  }
+  return quoted;
+}
+
 absl::Status ReadColumnNames(std::string_view text, std::vector<std::string>* columns) {
   std::vector<std::string> names;
   if (!ReadNames(text, ',', &names)) {

@@ -59,6 +59,8 @@ bool FindTable(const Statement& query, size_t parameters, std::string* table,
 absl::Status ReadTableName(std::string_view text, std::string* table);
 // The names of which it is made: schema and table, or the table alone.
 std::vector<std::string> TableNameParts(std::string_view table);
+// The name with all of its parts quoted.
+std::string QuotedTableName(std::string_view table);
 // Names of columns with commas between them, and back.
 absl::Status ReadColumnNames(std::string_view text, std::vector<std::string>* columns);
 std::string ColumnNamesText(const std::vector<std::string>& columns);

@@ -41,7 +41,7 @@ absl::Status ReadNames(const Rule& rule, Names* names) {
         "column = $1, and the options 'table' and 'columns' are not given");
   }
   const std::string schema = parts.size() == 2 ? QuotedSqlName(parts[0]) + "." : "";
-  names->table = schema + QuotedSqlName(parts.back());
+  names->table = QuotedTableName(rule.table);
   names->function = schema + QuotedSqlName(NameFor("alai_changed_", rule.name));
   names->row_trigger = QuotedSqlName(NameFor("alai_changed_", rule.name));
   names->truncate_trigger = QuotedSqlName(NameFor("alai_truncated_", rule.name));

@@ -258,14 +258,17 @@ TEST_CASE("A server without an origin shows none", "[origin]") {
   CHECK(client.Ask(Request({"ORIGIN", "LOAD", "k"})).starts_with("-ERR there is no origin"));
 }
 
-TEST_CASE("ORIGIN TRIGGER and INSTALL", "[origin]") {
+TEST_CASE("ORIGIN TRIGGER, INSTALL and UNINSTALL", "[origin]") {
   OriginFixture server;
   server.AddRule(Rule("m"));
   const auto client = server.Connect();
   CHECK(Contains(client.Ask(Request({"ORIGIN", "TRIGGER", "m"})), "CREATE"));
   server.Expect(client, Request({"ORIGIN", "INSTALL", "m"}), kOk);
+  server.Expect(client, Request({"ORIGIN", "UNINSTALL", "m"}), kOk);
+  CHECK(client.Ask(Request({"ORIGIN", "UNINSTALL", "x"})).starts_with("-ERR no such rule"));
   server.database.SetStatus(absl::PermissionDeniedError("must be owner of table t"));
   server.Expect(client, Request({"ORIGIN", "INSTALL", "m"}), "-ERR must be owner of table t\r\n");
+  server.Expect(client, Request({"ORIGIN", "UNINSTALL", "m"}), "-ERR must be owner of table t\r\n");
 }
 
 TEST_CASE("Writes of a rule that passes them on go to the database first", "[origin]") {

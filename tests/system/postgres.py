@@ -79,7 +79,8 @@ class Postgres:
     """A cluster whose superuser is `postgres`, trusted on the unix socket; over TCP the roles `app` and
     `postgres` need their password, PASSWORD."""
 
-    def __init__(self, **settings: str):
+    def __init__(self, copy_of: Postgres | None = None, **settings: str):
+        """With `copy_of`, which has been shut down: a standby of the same data, until promote()."""
         found = programs()
         if found is None:
             raise StartFailed("no PostgreSQL from 15 on (apt-get install postgresql)")
@@ -90,8 +91,10 @@ class Postgres:
         self.process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
         try:
-            self._make_cluster()
+            self._make_cluster(copy_of)
             self.start()
+            if copy_of is not None:
+                return
             self.psql(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'", database="postgres")
             self.psql("CREATE DATABASE app OWNER app", database="postgres")
         except BaseException:
@@ -148,6 +151,10 @@ class Postgres:
         # The next server waits for nobody who still holds the old one's shared memory.
         time.sleep(0.1)
 
+    def promote(self) -> None:
+        """From now on this standby takes writes."""
+        self.psql("SELECT pg_promote()", database="postgres")
+
     def children(self) -> list[int]:
         assert self.process is not None
         pid = self.process.pid
@@ -182,12 +189,18 @@ class Postgres:
         shutil.rmtree(self.directory, ignore_errors=True)
         atexit.unregister(self.close)
 
-    def _make_cluster(self) -> None:
+    def _make_cluster(self, copy_of: Postgres | None) -> None:
         if os.geteuid() == 0:
             owner = pwd.getpwnam(SUPERUSER)
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         # Clients of every user reach the socket in it.
         os.chmod(self.directory, 0o755)
+        if copy_of is not None:
+            data = f"{self.directory}/data"
+            for command in (["cp", "-a", f"{copy_of.directory}/data", data],
+                            ["touch", f"{data}/standby.signal"]):
+                subprocess.run(command, check=True, cwd="/", timeout=120, **as_owner())
+            return
         command = [str(self._programs / "initdb"), "--no-sync", "-A", "trust", "-U", SUPERUSER]
         command += ["-E", "UTF8", "--locale=C.UTF-8", "-D", f"{self.directory}/data"]
         done = subprocess.run(command, capture_output=True, cwd="/", timeout=120, **as_owner())

@@ -39,6 +39,8 @@ TEST_CASE_METHOD(Table,
         "cannot cast type integer to uuid");
   CHECK(Check(OfType(Type::kSet, "SELECT v, id FROM m WHERE id = $1")) ==
         "a set takes 1 column; the query gives 2");
+  CHECK(Check(OfType(Type::kList, "SELECT v, id FROM m WHERE id = $1")) ==
+        "a list takes 1 column; the query gives 2");
   CHECK(Check(OfType(Type::kSortedSet, "SELECT v FROM m WHERE id = $1")) ==
         "a zset takes 2 columns, member and score; the query gives 1");
   CHECK(Check(OfType(Type::kSortedSet, "SELECT id, v FROM m WHERE id = $1")) ==
@@ -73,6 +75,29 @@ TEST_CASE_METHOD(Table, "Statements that write are checked, too") {
   rule.erase = "DELETE FROM n WHERE id = $1";
   CHECK(Check(rule) == "relation \"n\" does not exist");
   CHECK(Sql("SELECT count(*) FROM m") == "10");
+}
+
+TEST_CASE_METHOD(Table, "The table of a trigger is there, and has the columns of which it tells") {
+  Sql("CREATE TABLE \"Odd name\" (\"K\" text); CREATE VIEW app.seen AS SELECT id, v FROM m");
+  Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  const auto check = [&rule](std::string table, std::vector<std::string> columns) {
+    rule.table = std::move(table);
+    rule.columns = std::move(columns);
+    return Check(rule);
+  };
+  CHECK(check("m", {"id"}) == "");
+  CHECK(check("app.m", {"id", "v"}) == "");
+  CHECK(check("seen", {"v"}) == "");
+  CHECK(check("\"Odd name\"", {"K"}) == "");
+  CHECK(check("n", {"id"}) == "the table \"n\", which a trigger would watch, does not exist");
+  CHECK(check("nosuch.m", {"id"}) ==
+        "the table \"nosuch\".\"m\", which a trigger would watch, does not exist");
+  CHECK(check("m", {"id", "w", "x"}) ==
+        "the table \"m\" has no column \"w\", of which a trigger would tell");
+  CHECK(check("\"Odd name\"", {"k"}) ==
+        "the table \"Odd name\" has no column \"k\", of which a trigger would tell");
+  Sql("ALTER TABLE m DROP COLUMN v CASCADE; ALTER TABLE m ADD v text");
+  CHECK(check("m", {"v"}) == "");
 }
 
 TEST_CASE_METHOD(Table, "Writes reach the database all or none") {
