@@ -64,7 +64,7 @@ Record* Db::Find(KeyView key, Lookup lookup) {
 // A value that is too old to be served is as good as missing, unless there is nothing better.
 [[gnu::noinline]] Record* Db::AskOrigin(KeyView key, Record* record) {
   MissSource* source = store_.miss_source();
-  if (source == nullptr || (record != nullptr && !record->from_origin())) return record;
+  if (source == nullptr) return record;
   const OriginUse::Met met = source->Judge(index_, key, record, now_);
   if (met.rule == nullptr) return record;
   std::vector<OriginUse>& uses = thread_.origin_uses();

@@ -22,7 +22,7 @@ struct OriginRule {};
 // A key that a source may have, as a lookup met it.
 struct OriginUse {
   enum class Kind : uint8_t {
-    kHit,    // loaded before, and good
+    kHit,    // there, and good
     kLate,   // good for now, and worth loading again in the background
     kOver,   // so old that it is served only when nothing better is to be had
     kMissed  // not there
@@ -43,8 +43,8 @@ class MissSource {
  public:
   virtual ~MissSource() = default;
 
-  // Whether the key is the source's, and what to think of its record; nullptr when it is missing. The
-  // record is of this source's making.
+  // Whether the key is the source's, and what to think of its record, which may also be a client's; nullptr
+  // when it is missing.
   virtual OriginUse::Met Judge(int db, KeyView key, const Record* record, UnixMillis now) = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/base/counter.h"
@@ -123,9 +124,10 @@ class Client : public Connection {
   size_t list_index_ = 0;               // in the worker's list of its clients
   uint64_t counted_memory_ = 0;         // a part of the worker's sum
   struct {
-    int waits = 0;         // of the present request for the origin
-    bool settled = false;  // more would be no use
-    std::string error;     // the reply, if there is one already
+    int waits = 0;                       // of the present request for the origin
+    bool settled = false;                // more would be no use for any of its keys
+    std::string error;                   // the reply, if there is one already
+    std::vector<uint64_t> settled_keys;  // hashes of those for which it would be none, sorted
     // Of a write that the database has, and that is still to be done here.
     std::unique_ptr<origin::Wait> written;
   } origin_;

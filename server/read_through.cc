@@ -15,9 +15,6 @@
 namespace alai {
 namespace {
 
-// What is thrown away or evicted as often as this before it could be read is taken for missing.
-constexpr int kWaitsMax = 4;
-
 bool AnyOver(std::span<const OriginUse> uses) {
   for (const OriginUse& use : uses) {
     if (use.met.kind == OriginUse::Kind::kOver) return true;
@@ -37,16 +34,14 @@ bool Dispatcher::LookToOrigin(const Request& request, Outcome* outcome) {
   Client& client = *frame_.client;
   origin::Origin& origin = server_.origin();
   const std::span<const OriginUse> uses(thread_.origin_uses().data(), tally_.origin_uses);
-  const bool first = client.origin_.waits == 0 && !origin_settled_;
-  origin.Count(uses, first, static_cast<size_t>(worker_.index()));
+  const origin::Origin::Tries tries{client.origin_.waits, client.origin_.settled_keys};
+  const bool first = tries.waits == 0 && !origin_settled_;
+  origin.Count(uses, first, origin_settled_, static_cast<size_t>(worker_.index()));
   if (first) origin.Refresh(uses);
   if (tally_.origin_wants == 0) return false;
   auto wait = std::make_unique<origin::Wait>(
       origin, [worker = &worker_, id = client.id()] { worker->WakeForOrigin(id); });
-  const origin::Origin::Answer answer = client.origin_.waits < kWaitsMax
-                                            ? origin.Ask(uses, worker_.now(), *wait)
-                                            : origin::Origin::Answer::kSettled;
-  switch (answer) {
+  switch (origin.Ask(uses, tries, worker_.now(), *wait)) {
     case origin::Origin::Answer::kWait:
       Undo(origin_mark_);
       origin_wait_ = std::move(wait);

@@ -95,6 +95,9 @@ void Worker::ResumeFromOrigin(Client& client, bool timed_out) {
   const origin::Wait::Result result = wait->Take(timed_out);
   client.Set(kClientAskedOrigin);
   client.origin_.settled = result.settled;
+  std::vector<uint64_t>& settled = client.origin_.settled_keys;
+  settled.insert(settled.end(), result.settled_keys.begin(), result.settled_keys.end());
+  std::sort(settled.begin(), settled.end());
   client.origin_.error = result.error;
   if (!wait->written().empty()) client.origin_.written = std::move(wait);
   GoOn(client);

@@ -17,11 +17,13 @@ class RuleFigures {
  public:
   enum Count : uint8_t {
     kMisses,         // lookups of a key that was not there, or over
+    kUnanswered,     // of these those that got neither a value nor that there is none
     kLoads,          // keys that were asked of the database
     kFilled,         // of them those that came and were kept
     kAbsent,         // that it does not have
     kCoalesced,      // lookups that waited for a load that was under way
     kBatches,        // queries
+    kFailedBatches,  // of these those that failed
     kNegativeHits,   // lookups of a key that is known to be absent
     kStaleServed,    // values served beyond their time
     kRefreshes,      // loads in the background, ahead of time

@@ -7,6 +7,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "engine/base/random.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/rule_text.h"
 
@@ -21,24 +22,45 @@ bool LoadsAlike(const Rule& a, const Rule& b) {
 
 RuleState& StateOfUse(OriginRule* rule) { return *static_cast<RuleState*>(rule); }
 
+// What is thrown away or evicted as often as this before it could be read does not come.
+constexpr int kWaitsMax = 4;
+constexpr char kTooFickle[] = "the key changes or is evicted faster than it can be loaded";
+
+// Whether who waits has an old value at hand.
+bool HasOldValue(const Flight& flight, const Wait& wait) {
+  return std::any_of(flight.waiters.begin(), flight.waiters.end(),
+                     [&wait](const Flight::Waiter& w) { return w.wait == &wait && w.over; });
+}
+
+bool IsAsked(const OriginUse& use, const Origin::Tries& tries) {
+  if (use.met.kind == OriginUse::Kind::kHit || use.met.kind == OriginUse::Kind::kLate) return false;
+  return !std::binary_search(tries.settled_keys.begin(), tries.settled_keys.end(), use.hash);
+}
+
 }  // namespace
 
 Wait::~Wait() { origin_.Leave(*this); }
 
 Wait::Result Wait::Take(bool timed_out) {
   std::lock_guard guard(origin_.mutex_);
-  if (!timed_out) return result_;
-  for (const Flight* flight : flights_) {
-    flight->state->figures.Add(RuleFigures::kTimeouts);
-    const bool over =
-        std::any_of(flight->waiters.begin(), flight->waiters.end(),
-                    [this](const Flight::Waiter& w) { return w.wait == this && w.over; });
+  // What is under way may still be done in the database; nobody here runs the command any more.
+  if (timed_out && write_ != nullptr && !flights_.empty()) {
+    write_->waiters.clear();
+    flights_.clear();
     result_.settled = true;
+    result_.error = "ORIGINERR the origin takes too long";
+  }
+  for (const Flight* flight : timed_out ? std::span(flights_) : std::span<Flight*>()) {
+    flight->state->figures.Add(RuleFigures::kTimeouts);
+    const bool over = HasOldValue(*flight, *this);
+    if (!over) flight->state->figures.Add(RuleFigures::kUnanswered);
+    result_.settled_keys.push_back(flight->hash);
     ++result_.failed;
     if (flight->state->rule->on_error == OnError::kError && !over && result_.error.empty()) {
       result_.error = "ORIGINERR the origin takes too long";
     }
   }
+  result_.settled = result_.settled || (!result_.settled_keys.empty() && !result_.again);
   return result_;
 }
 
@@ -49,7 +71,10 @@ void Wait::Seal() {
   if (flights_.empty()) done_.store(true, std::memory_order_release);
 }
 
-Origin::Origin(Store& store) : store_(store), behind_(store.clock(), [this] { return states(); }) {
+Origin::Origin(Store& store)
+    : store_(store),
+      jitter_seed_(RandomSeed()),
+      behind_(store.clock(), [this] { return states(); }) {
   owned_snapshot_ = std::make_unique<const Snapshot>();
   snapshot_.store(owned_snapshot_.get(), std::memory_order_release);
 }
@@ -136,17 +161,37 @@ OriginUse::Met Origin::Judge(int db, KeyView key, const Record* record, UnixMill
   RuleState& state = *rules.states[index];
   if (record == nullptr) return {&state, OriginUse::Kind::kMissed};
   const Rule& rule = *state.rule;
-  // A client's deadline is no other than it says.
-  if (!record->has_deadline() || record->pinned()) return {&state, OriginUse::Kind::kHit};
+  // A client's value is good for as long as it says, and so is a client's deadline.
+  if (!record->from_origin() || !record->has_deadline() || record->pinned()) {
+    return {&state, OriginUse::Kind::kHit};
+  }
   const int64_t left_ms = record->deadline() - now;
   if (left_ms <= rule.stale_ttl_ms) return {&state, OriginUse::Kind::kOver};
-  const auto late_ms =
-      static_cast<int64_t>((1 - rule.refresh_ahead) * static_cast<double>(rule.ttl_ms));
-  const bool late = rule.refresh_ahead > 0 && left_ms <= rule.stale_ttl_ms + late_ms;
+  if (rule.refresh_ahead == 0) return {&state, OriginUse::Kind::kHit};
+  const auto life_ms = static_cast<double>(LifeMillis(rule, key.hash));
+  const auto late_ms = static_cast<int64_t>((1 - rule.refresh_ahead) * life_ms);
+  const bool late = left_ms <= rule.stale_ttl_ms + late_ms;
   return {&state, late ? OriginUse::Kind::kLate : OriginUse::Kind::kHit};
 }
 
-void Origin::Count(std::span<const OriginUse> uses, bool first, size_t lane) {
+int64_t Origin::LifeMillis(const Rule& rule, uint64_t hash) const {
+  if (deaf_ && rule.on_change != OnChange::kNone) {
+    return rule.ttl_ms == 0 ? kDeafTtlMillis : std::min(rule.ttl_ms, kDeafTtlMillis);
+  }
+  if (rule.ttl_ms == 0) return 0;
+  constexpr int kShareBits = 20;
+  const uint64_t mixed = (hash ^ jitter_seed_) * 0x9e3779b97f4a7c15;
+  const double share = static_cast<double>(mixed >> (64 - kShareBits)) / (1 << kShareBits);
+  const auto off = static_cast<int64_t>(rule.ttl_jitter * share * static_cast<double>(rule.ttl_ms));
+  return std::max<int64_t>(rule.ttl_ms - off, 1);
+}
+
+UnixMillis Origin::DeadlineOf(const Rule& rule, uint64_t hash, UnixMillis now) const {
+  const int64_t life_ms = LifeMillis(rule, hash);
+  return life_ms == 0 ? kNoDeadline : now + life_ms + rule.stale_ttl_ms;
+}
+
+void Origin::Count(std::span<const OriginUse> uses, bool first, bool settled, size_t lane) {
   for (const OriginUse& use : uses) {
     RuleFigures& figures = StateOfUse(use.met.rule).figures;
     switch (use.met.kind) {
@@ -159,7 +204,7 @@ void Origin::Count(std::span<const OriginUse> uses, bool first, size_t lane) {
         break;
       case OriginUse::Kind::kOver:
         if (first) figures.Add(RuleFigures::kMisses);
-        if (!first) figures.Add(RuleFigures::kStaleServed);
+        if (settled) figures.Add(RuleFigures::kStaleServed);
         break;
     }
   }
@@ -174,16 +219,36 @@ bool Origin::KnownAbsent(int db, KeyView key, UnixMillis now) {
   return absent;
 }
 
-Origin::Answer Origin::Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait) {
+Origin::Answer Origin::Ask(std::span<const OriginUse> uses, const Tries& tries, UnixMillis now,
+                           Wait& wait) {
   Answer answer = Answer::kSettled;
   for (const OriginUse& use : uses) {
-    if (use.met.kind == OriginUse::Kind::kHit || use.met.kind == OriginUse::Kind::kLate) continue;
-    const Answer one = AskOne(use, now, wait);
-    if (one == Answer::kRefused) return one;
-    if (one == Answer::kWait) answer = one;
+    if (!IsAsked(use, tries)) continue;
+    const Asked asked = AskOne(use, tries, now, wait);
+    if (asked == Asked::kRefused) {
+      CountRefused(uses.subspan(static_cast<size_t>(&use - uses.data())), tries, wait);
+      return Answer::kRefused;
+    }
+    const bool over = use.met.kind == OriginUse::Kind::kOver;
+    if (asked == Asked::kNothing && !over) {
+      StateOfUse(use.met.rule).figures.Add(RuleFigures::kUnanswered);
+    }
+    if (asked == Asked::kWaits) answer = Answer::kWait;
   }
   wait.Seal();
   return answer;
+}
+
+// Who is refused one key gets none of the others either: those asked for before, and the rest.
+void Origin::CountRefused(std::span<const OriginUse> rest, const Tries& tries, const Wait& wait) {
+  for (const OriginUse& use : rest) {
+    const bool asked = IsAsked(use, tries) && use.met.kind != OriginUse::Kind::kOver;
+    if (asked) StateOfUse(use.met.rule).figures.Add(RuleFigures::kUnanswered);
+  }
+  std::lock_guard guard(mutex_);
+  for (const Flight* flight : wait.flights_) {
+    if (!HasOldValue(*flight, wait)) flight->state->figures.Add(RuleFigures::kUnanswered);
+  }
 }
 
 void Origin::Refresh(std::span<const OriginUse> uses) {
@@ -193,7 +258,7 @@ void Origin::Refresh(std::span<const OriginUse> uses) {
   }
 }
 
-Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) {
+Origin::Asked Origin::AskOne(const OriginUse& use, const Tries& tries, UnixMillis now, Wait& wait) {
   RuleState& state = StateOfUse(use.met.rule);
   const Rule& rule = *state.rule;
   const bool over = use.met.kind == OriginUse::Kind::kOver;
@@ -201,30 +266,37 @@ Origin::Answer Origin::AskOne(const OriginUse& use, UnixMillis now, Wait& wait) 
   const bool written = behind_.Look(use.db, {use.key, use.hash}) == WriteBehind::Known::kWhole;
   if (!over && !written && rule.negative_ttl_ms != 0 &&
       KnownAbsent(use.db, {use.key, use.hash}, now)) {
-    state.figures.Add(RuleFigures::kNegativeHits);
-    return Answer::kSettled;
+    if (tries.waits == 0) state.figures.Add(RuleFigures::kNegativeHits);
+    return Asked::kKnown;
   }
-  if ((paused() && !written) || !active()) return Answer::kSettled;
+  if ((paused() && !written) || !active()) return Asked::kNothing;
   std::lock_guard guard(mutex_);
-  if (connections_ == nullptr) return Answer::kSettled;
+  if (connections_ == nullptr) return Asked::kNothing;
+  if (tries.waits >= kWaitsMax) {
+    state.figures.Add(RuleFigures::kErrors);
+    last_error_ = kTooFickle;
+    if (over || rule.on_error == OnError::kNil) return Asked::kNothing;
+    wait.result_.error = std::string("ORIGINERR ") + kTooFickle;
+    return Asked::kRefused;
+  }
   if (!written && !breaker_.Admits(NowNanos(), rule.timeout_ms * kNanosPerMilli)) {
-    if (over || rule.on_error == OnError::kNil) return Answer::kSettled;
+    if (over || rule.on_error == OnError::kNil) return Asked::kNothing;
     wait.result_.error = "ORIGINERR the origin does not answer";
-    return Answer::kRefused;
+    return Asked::kRefused;
   }
   bool fresh = false;
   Flight* flight = FindFlight(use.db, use.key, state, &fresh);
   if (flight == nullptr) {
     state.figures.Add(RuleFigures::kOverloads);
-    if (over || rule.on_overload == OnOverload::kNil) return Answer::kSettled;
+    if (over || rule.on_overload == OnOverload::kNil) return Asked::kNothing;
     wait.result_.error = "ORIGINBUSY too many keys are being loaded from the origin";
-    return Answer::kRefused;
+    return Asked::kRefused;
   }
   // Who has waited as long as the rule allows got nothing; nor would the next.
-  if (!fresh && flight->deadline_ns <= NowNanos()) return Answer::kSettled;
+  if (!fresh && flight->deadline_ns <= NowNanos()) return Asked::kNothing;
   if (!fresh) state.figures.Add(RuleFigures::kCoalesced);
   Join(*flight, over, wait);
-  return Answer::kWait;
+  return Asked::kWaits;
 }
 
 Flight* Origin::FindFlight(int db, std::string_view key, RuleState& state, bool* fresh) {

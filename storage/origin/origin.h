@@ -107,8 +107,10 @@ class Wait {
   int64_t deadline_ns() const { return deadline_ns_; }
   // After it was woken or its time is over; nothing comes any more. What there is is all there will be.
   struct Result {
-    bool settled = false;  // asking again for the same keys is no use
-    std::string error;     // the reply, if the rule wants one
+    bool settled = false;                // asking again for any of the keys is no use
+    bool again = false;                  // what came for some of them was thrown away
+    std::string error;                   // the reply, if the rule wants one
+    std::vector<uint64_t> settled_keys;  // hashes of those that have no value, or failed
     uint64_t filled = 0;
     uint64_t absent = 0;
     uint64_t failed = 0;
@@ -175,15 +177,21 @@ class Origin final : public MissSource {
 
   OriginUse::Met Judge(int db, KeyView key, const Record* record, UnixMillis now) override;
 
-  // Counts what an attempt has met. `first`: before any waiting; otherwise what it met was counted.
-  void Count(std::span<const OriginUse> uses, bool first, size_t lane);
+  // How far a request is with its keys.
+  struct Tries {
+    int waits = 0;                           // that are over
+    std::span<const uint64_t> settled_keys;  // hashes of those not worth asking again, sorted
+  };
+  // Counts what an attempt has met. `first`: before any waiting; otherwise what it met was counted. `settled`: values
+  // beyond their time are served.
+  void Count(std::span<const OriginUse> uses, bool first, bool settled, size_t lane);
   enum class Answer : uint8_t {
     kSettled,  // nothing to wait for
     kWait,     // Wait::wake is called when there is, or deadline_ns passes
     kRefused,  // Wait::Take() says what to reply
   };
-  // Asks for the keys that are missing or over.
-  Answer Ask(std::span<const OriginUse> uses, UnixMillis now, Wait& wait);
+  // Asks for the keys that are missing or over, unless that was no use, or in vain too often.
+  Answer Ask(std::span<const OriginUse> uses, const Tries& tries, UnixMillis now, Wait& wait);
   // Has those loaded again that are worth it, in the background.
   void Refresh(std::span<const OriginUse> uses);
   // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, or
@@ -304,7 +312,19 @@ class Origin final : public MissSource {
 
   const Snapshot& snapshot() const { return *snapshot_.load(std::memory_order_acquire); }
   bool KnownAbsent(int db, KeyView key, UnixMillis now);
-  Answer AskOne(const OriginUse& use, UnixMillis now, Wait& wait);
+  // For how long a value that is loaded now may be served, 0: for ever; and when it leaves memory, which is later by
+  // the stale-ttl. What the jitter takes off is the same for a key each time, so that a lookup knows it, too.
+  int64_t LifeMillis(const Rule& rule, uint64_t hash) const;
+  UnixMillis DeadlineOf(const Rule& rule, uint64_t hash, UnixMillis now) const;
+  // What becomes of one key that was asked for.
+  enum class Asked : uint8_t {
+    kKnown,    // what there is to know of it
+    kNothing,  // nothing will come, and the rule takes that for a miss
+    kWaits,
+    kRefused,
+  };
+  Asked AskOne(const OriginUse& use, const Tries& tries, UnixMillis now, Wait& wait);
+  void CountRefused(std::span<const OriginUse> rest, const Tries& tries, const Wait& wait);
   // With mutex_ held: puts a flight into the queue of its rule.
   void Queue(Flight& flight);
   // With mutex_ held: the key's flight, begun if there is none; nullptr: the queue is full.
@@ -402,6 +422,7 @@ class Origin final : public MissSource {
   void DropRefused(const WriteBehind::Item& item, const absl::Status& status);
 
   Store& store_;
+  const uint64_t jitter_seed_;
   std::atomic<const Snapshot*> snapshot_;
   std::atomic<bool> active_{false};
   std::atomic<bool> started_{false};

@@ -7,7 +7,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
-#include "engine/base/random.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/origin.h"
 
@@ -32,20 +31,6 @@ bool BlamesKeys(const absl::Status& status) {
   if (absl::IsInvalidArgument(status)) return true;
   const auto state = status.GetPayload(absl::string_view(kSqlState.data(), kSqlState.size()));
   return state.has_value() && (state->StartsWith("21") || state->StartsWith("54"));
-}
-
-// When a value that is loaded now leaves memory: its ttl, less up to the jitter's share, and the time for which
-// it may be served beyond that.
-UnixMillis DeadlineOf(const Rule& rule, UnixMillis now, bool deaf, Random& random) {
-  if (deaf && rule.on_change != OnChange::kNone) {
-    return now + (rule.ttl_ms == 0 ? kDeafTtlMillis : std::min(rule.ttl_ms, kDeafTtlMillis)) +
-           rule.stale_ttl_ms;
-  }
-  if (rule.ttl_ms == 0) return kNoDeadline;
-  constexpr uint64_t kSteps = 1 << 20;
-  const double share = static_cast<double>(random.Below(kSteps)) / static_cast<double>(kSteps);
-  const auto off = static_cast<int64_t>(rule.ttl_jitter * share * static_cast<double>(rule.ttl_ms));
-  return now + std::max<int64_t>(rule.ttl_ms - off, 1) + rule.stale_ttl_ms;
 }
 
 }  // namespace
@@ -268,6 +253,7 @@ absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& bat
   if (status.ok() && result->keys.size() != batch.size()) {
     status = absl::InternalError("the batch query gives keys that were not asked for");
   }
+  if (!status.ok()) state.figures.Add(RuleFigures::kFailedBatches);
   if (status.ok()) CheckAgain(state);
   return status;
 }
@@ -313,7 +299,7 @@ void Origin::Land(const Loader& loader, Flight& flight, StoreThread& thread, Loa
                         .db = flight.db,
                         .key = flight.view(),
                         .load = flight.load,
-                        .deadline = DeadlineOf(rule, now, deaf_, thread.random()),
+                        .deadline = DeadlineOf(rule, flight.hash, now),
                         .absent_until = rule.negative_ttl_ms == 0 ? 0 : now + rule.negative_ttl_ms,
                         .absent_max = negative_max,
                         .value_bytes_max = value_bytes_max,
@@ -372,11 +358,14 @@ void Origin::EndFlight(Flight& flight) {
     if (flight.end == Flight::End::kAbsent) ++result.absent;
     if (flight.end == Flight::End::kFailed) {
       ++result.failed;
+      if (!waiter.over) flight.state->figures.Add(RuleFigures::kUnanswered);
       const bool tell = flight.state->rule->on_error == OnError::kError && !waiter.over;
       if (tell && result.error.empty()) result.error = "ORIGINERR " + flight.error;
     }
     if (flight.end == Flight::End::kAbsent || flight.end == Flight::End::kFailed) {
-      result.settled = true;
+      result.settled_keys.push_back(flight.hash);
+    } else if (flight.end != Flight::End::kFilled) {
+      result.again = true;
     }
     if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }

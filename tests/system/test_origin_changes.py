@@ -12,7 +12,7 @@ import psycopg2
 
 import wire
 from fault_proxy import FaultProxy
-from origin_case import MEMORY, OriginCase, memory_key, rule
+from origin_case import HELD, MEMORY, OriginCase, memory_key, rule
 from server_case import wait_until
 
 OK = wire.Status(b"OK")
@@ -101,6 +101,26 @@ class Changes(ChangeCase):
         before = self.queries()
         self.assertEqual(client.call("GET", memory_key(1)), b"changed")
         self.assertEqual(self.queries(), before)
+
+    def test_what_changes_while_it_is_loaded_comes_beside_what_is_not_there(self):
+        query = f"SELECT body || {HELD} FROM memories WHERE id = $1"
+        words = rule("memory", MEMORY[1], query, ttl=3600, timeout_ms=60_000)
+        server = self.start_origin(words)
+        reader, client = self.connect(server), self.connect(server)
+        self.assertEqual(client.call("ORIGIN", "INSTALL", "memory"), OK)
+        self.await_heard(client)
+
+        def invalidations() -> int:
+            stats = client.call("ORIGIN", "STATS", "memory")
+            return stats[stats.index(b"invalidations") + 1]
+
+        before = invalidations()
+        with self.queries_held():
+            reader.send(wire.encode([b"MGET", memory_key(5).encode(), memory_key(5000).encode()]))
+            self.await_held()
+            self.change(5, "changed")
+            self.assertTrue(wait_until(lambda: invalidations() > before))
+        self.assertEqual(reader.read(), [b"changed", None])
 
     def test_truncate_makes_all_keys_go(self):
         _, client = self.start_listening()
