@@ -1,5 +1,7 @@
 #include "server/origin_report.h"
 
+#include <algorithm>
+
 #include "engine/base/clock.h"
 #include "server/ratio.h"
 
@@ -8,7 +10,42 @@ namespace {
 
 using origin::RuleFigures;
 
+// A query for each lookup that was answered is what there would be without a cache; what failed would have failed
+// there as well.
+uint64_t QueriesSaved(const RuleFigures& figures) {
+  const uint64_t lookups = figures.hits() + figures.Get(RuleFigures::kMisses);
+  const uint64_t lost =
+      figures.Get(RuleFigures::kUnanswered) + figures.Get(RuleFigures::kBatches) -
+      std::min(figures.Get(RuleFigures::kFailedBatches), figures.Get(RuleFigures::kBatches));
+  return lookups > lost ? lookups - lost : 0;
+}
+
+// Also of what is known not to be in the database, which memory answers as well.
+double HitRatio(const RuleFigures& figures) {
+  const uint64_t lookups = figures.hits() + figures.Get(RuleFigures::kMisses);
+  const uint64_t known = figures.hits() + figures.Get(RuleFigures::kNegativeHits);
+  return Ratio(std::min(known, lookups), lookups);
+}
+
+std::string_view BreakerStateName(origin::Breaker::State state) {
+  switch (state) {
+    case origin::Breaker::State::kOpen:
+      return "open";
+    case origin::Breaker::State::kHalfOpen:
+      return "half-open";
+    default:
+      return "closed";
+  }
+}
+
 }  // namespace
+
+BreakerReport ReportBreaker(const origin::Origin& origin, int64_t now_ns) {
+  const origin::Breaker::Report report = origin.breaker().report(now_ns);
+  const int64_t probe_in_ns = std::max<int64_t>(report.probe_ns - now_ns, 0);
+  return {BreakerStateName(report.state), (now_ns - report.since_ns) / kNanosPerMilli,
+          probe_in_ns / kNanosPerMilli};
+}
 
 std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
                                         const origin::RuleState& state) {
@@ -21,21 +58,19 @@ std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
   const auto ratio = [&list](std::string_view name, double value) {
     list.push_back({.name = name, .is_ratio = true, .ratio = value});
   };
-  const uint64_t hits = figures.hits();
-  const uint64_t misses = figures.Get(RuleFigures::kMisses);
   const uint64_t batches = figures.Get(RuleFigures::kBatches);
   const uint64_t loads = figures.Get(RuleFigures::kLoads);
-  number("hits", hits);
-  number("misses", misses);
-  ratio("hit_ratio", Ratio(hits, hits + misses));
+  number("hits", figures.hits());
+  number("misses", figures.Get(RuleFigures::kMisses));
+  number("unanswered", figures.Get(RuleFigures::kUnanswered));
+  ratio("hit_ratio", HitRatio(figures));
   number("loads", loads);
   number("filled", figures.Get(RuleFigures::kFilled));
   number("absent", figures.Get(RuleFigures::kAbsent));
   number("coalesced", figures.Get(RuleFigures::kCoalesced));
   number("batches", batches);
   ratio("batch_size", Ratio(loads, batches));
-  // Of lookups, each of which would have been a query without the cache.
-  number("queries_saved", hits + misses > batches ? hits + misses - batches : 0);
+  number("queries_saved", QueriesSaved(figures));
   number("negative_hits", figures.Get(RuleFigures::kNegativeHits));
   number("stale_served", figures.Get(RuleFigures::kStaleServed));
   number("refreshes", figures.Get(RuleFigures::kRefreshes));

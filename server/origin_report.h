@@ -22,4 +22,13 @@ struct OriginFigure {
 std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
                                         const origin::RuleState& state);
 
+// The breaker, which is the same for all rules: "closed", "open" or "half-open", for how long that has not been
+// changed by the database's answering or ceasing to, and how long it is until a load may try.
+struct BreakerReport {
+  std::string_view state;
+  int64_t for_ms = 0;
+  int64_t probe_in_ms = 0;
+};
+BreakerReport ReportBreaker(const origin::Origin& origin, int64_t now_ns);
+
 }  // namespace alai

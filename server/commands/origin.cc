@@ -199,8 +199,16 @@ void OriginList(Call& call) {
 void OriginStats(Call& call) {
   const std::shared_ptr<origin::RuleState> state = FindRule(call);
   if (state == nullptr) return;
-  const std::vector<OriginFigure> figures = OriginFigures(call.server().origin(), *state);
-  call.reply().Map(figures.size());
+  const origin::Origin& origin = call.server().origin();
+  const std::vector<OriginFigure> figures = OriginFigures(origin, *state);
+  const BreakerReport breaker = ReportBreaker(origin, call.server().clock().MonotonicNanos());
+  call.reply().Map(figures.size() + 3);
+  call.reply().Bulk("breaker");
+  call.reply().Bulk(breaker.state);
+  call.reply().Bulk("breaker_for_ms");
+  call.reply().Integer(breaker.for_ms);
+  call.reply().Bulk("breaker_probe_in_ms");
+  call.reply().Integer(breaker.probe_in_ms);
   for (const OriginFigure& figure : figures) {
     call.reply().Bulk(figure.name);
     figure.is_ratio ? call.reply().Double(figure.ratio) : call.reply().Integer(figure.value);
@@ -372,7 +380,7 @@ void OriginHelp(Call& call) {
           "    Add a rule, or put it in the place of the one of this name. What was loaded",
           "    otherwise than it says is forgotten.",
           "STATS <name>",
-          "    Show the figures of the rule.",
+          "    Show the figures of the rule, and whether the database is asked at all.",
           "TRIGGER <name>",
           "    Show the statements with which the database tells of changes.",
           "UNINSTALL <name>",

@@ -66,7 +66,10 @@ void AppendOriginInfo(const InfoContext& context, InfoText& info) {
   info.Field("origin_connected", origin.connected() ? 1 : 0);
   info.Field("origin_rules", states.size());
   info.Field("origin_paused", origin.paused() ? 1 : 0);
-  info.Field("origin_breaker", origin.breaker().open() ? "open" : "closed");
+  const BreakerReport breaker = ReportBreaker(origin, context.server.clock().MonotonicNanos());
+  info.Field("origin_breaker", breaker.state);
+  info.Field("origin_breaker_for_ms", breaker.for_ms);
+  info.Field("origin_breaker_probe_in_ms", breaker.probe_in_ms);
   info.Field("origin_breaker_opened", origin.breaker().opened());
   info.Field("origin_listening", origin.listening() ? 1 : 0);
   info.Field("origin_keys_under_way", origin.keys_under_way());

@@ -113,7 +113,7 @@ void Origin::Replace(std::unique_ptr<Connections> fresh) {
     connections_ = std::move(fresh);
     started_ = connections_ != nullptr;
     SetActive();
-    breaker_.Succeeded();
+    breaker_.Begin(NowNanos());
     deaf_ = false;
     listening_ = false;
     if (started_) CheckRules();

@@ -260,7 +260,7 @@ absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& bat
 
 void Origin::NoteAnswer(const absl::Status& status) {
   const bool gone = IsGone(status);
-  if (!gone && breaker_.Succeeded()) {
+  if (!gone && breaker_.Succeeded(NowNanos())) {
     Log(LogLevel::kNotice, "The origin answers again.");
   }
   if (status.ok()) return;

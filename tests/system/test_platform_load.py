@@ -128,7 +128,8 @@ class PlayedLoad(DatabaseCase):
         self.assertEqual(total("batches"), queries)
         self.assertEqual(total("queries_saved"), asked - queries)
         for figures in rules:
-            ratio = figures["hits"] / (figures["hits"] + figures["misses"])
+            known = figures["hits"] + figures["negative_hits"]
+            ratio = known / (figures["hits"] + figures["misses"])
             self.assertAlmostEqual(figures["hit_ratio"], ratio, places=3)
             self.assertEqual({name: figures[name] for name in self.NEVER}, dict.fromkeys(self.NEVER, 0))
 
