@@ -251,6 +251,7 @@ class PendingLoad final : public Suspension {
 void LoadKeys(Call& call, Arguments keys, bool again) {
   origin::Origin& origin = call.server().origin();
   if (!origin.connected()) return call.Fail(kNotConnected);
+  if (origin.paused()) return call.Fail("ERR the origin is paused, see ORIGIN RESUME");
   auto pending = std::make_unique<PendingLoad>(call);
   bool any = false;
   for (const std::string_view key : keys) {
@@ -371,7 +372,8 @@ void OriginHelp(Call& call) {
           "    Load the keys that are not there. Says how many were loaded, how many the",
           "    database does not have, and how many failed.",
           "PAUSE",
-          "    Load and write nothing until RESUME; what is not there is missed.",
+          "    Load and write nothing until RESUME: what is not there is missed, LOAD and",
+          "    RELOAD fail, and a warming that is under way waits.",
           "RELOAD <key>",
           "    Load the key, whether it is there or not.",
           "RESUME",

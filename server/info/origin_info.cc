@@ -81,6 +81,7 @@ void AppendOriginInfo(const InfoContext& context, InfoText& info) {
   info.Field("origin_warming", warming.running ? 1 : 0);
   info.Field("origin_warming_rule", warming.rule);
   info.Field("origin_warming_listed", warming.listed);
+  info.Field("origin_warming_skipped", warming.skipped);
   info.Field("origin_warming_present", warming.present);
   info.Field("origin_warming_asked", warming.asked);
   info.Field("origin_warming_error", OneLine(warming.error));

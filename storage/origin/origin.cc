@@ -369,7 +369,7 @@ bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed
 bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   const Snapshot& rules = snapshot();
   const uint32_t index = rules.set.Match(db, key, nullptr);
-  if (index == RuleSet::kNone || !active()) return false;
+  if (index == RuleSet::kNone || !active() || paused()) return false;
   RuleState& state = *rules.states[index];
   const KeyView view = MakeKey(key);
   Shard& shard = store_.shard(store_.ShardIndex(view.hash));
@@ -436,6 +436,7 @@ size_t Origin::queue_max() const {
 }
 
 std::string Origin::Warm(std::shared_ptr<RuleState> state, std::string query, uint64_t limit) {
+  if (paused()) return "the origin is paused";
   std::unique_ptr<Source> source;
   {
     std::lock_guard guard(mutex_);

@@ -194,8 +194,8 @@ class Origin final : public MissSource {
   Answer Ask(std::span<const OriginUse> uses, const Tries& tries, UnixMillis now, Wait& wait);
   // Has those loaded again that are worth it, in the background.
   void Refresh(std::span<const OriginUse> uses);
-  // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, or
-  // there is no room in the queue.
+  // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, there
+  // is no room in the queue, or the origin is paused.
   bool Load(int db, std::string_view key, bool again, Wait* wait);
 
   // Passes writes on, a request for each key, all or none; Wait::Take() then says what the database thinks of

@@ -59,6 +59,8 @@ void Warming::Main(const std::string& query, uint64_t limit) {
   progress_.running = false;
   if (cancelled_) {
     progress_.error = "cancelled";
+  } else if (status.ok() && !GoesOn()) {
+    progress_.error = "the rule is no longer there";
   } else if (!status.ok()) {
     progress_.error = std::string(status.message().data(), status.message().size());
   }
@@ -77,16 +79,19 @@ bool Warming::Visit(StoreThread& thread, const KeyArguments& arguments) {
     thread.GoOffline();
   }
   bool asked = false;
-  while (valid && !present && !asked && !cancelled_ && origin_.active()) {
+  while (valid && !present && !asked && GoesOn()) {
     asked = origin_.keys_under_way() < origin_.queue_max() / 2 + 1 &&
             origin_.Load(rule.db, key, false, nullptr);
     if (!asked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   std::lock_guard guard(mutex_);
   ++progress_.listed;
+  progress_.skipped += valid ? 0 : 1;
   progress_.present += present ? 1 : 0;
   progress_.asked += asked ? 1 : 0;
-  return !cancelled_ && origin_.active();
+  return GoesOn();
 }
+
+bool Warming::GoesOn() const { return !cancelled_ && origin_.active() && !state_->retired; }
 
 }  // namespace alai::origin

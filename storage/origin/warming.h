@@ -36,8 +36,9 @@ class Warming {
   struct Progress {
     bool running = false;
     std::string rule;      // of the last one
-    uint64_t listed = 0;   // keys that the query has named
-    uint64_t present = 0;  // of these, those that were there
+    uint64_t listed = 0;   // rows that the query has given
+    uint64_t skipped = 0;  // of these, those that make no key of the rule
+    uint64_t present = 0;  // those whose key was there
     uint64_t asked = 0;    // and those that were asked for
     std::string error;     // why it ended early
   };
@@ -46,6 +47,7 @@ class Warming {
  private:
   void Main(const std::string& query, uint64_t limit);
   bool Visit(StoreThread& thread, const KeyArguments& key);
+  bool GoesOn() const;
 
   Origin& origin_;
   Store& store_;
