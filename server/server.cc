@@ -268,6 +268,10 @@ std::string Server::FollowOriginUrl() {
   if (sources == nullptr && !address.url.empty()) {
     return "This server cannot connect to a database";
   }
+  if (sources != nullptr) {
+    const absl::Status status = sources->CheckAddresses();
+    if (!status.ok()) return std::string(status.message().data(), status.message().size());
+  }
   if (!origin_->MayStart()) return "Connections to earlier databases are still to be closed";
   origin_address_ = address;
   FollowOriginLimits();

@@ -365,6 +365,7 @@ class Origin final : public MissSource {
   void Fail(Flight& flight, std::string_view why);
   // What the breaker and the log want to know of a query.
   void NoteAnswer(const absl::Status& status);
+  void NoteTrouble(RuleState& state, const absl::Status& status);
   // What only INFO wants to know.
   void NoteError(const absl::Status& status);
   void CountLoads(const Batch& batch);

@@ -81,6 +81,7 @@ void Origin::OnDeaf(uint64_t connections, std::string_view why) {
   if (!SetHearing(connections, &deaf_, true)) return;
   Log(LogLevel::kWarning, "Changes in the origin are not heard of at the moment: %.*s",
       static_cast<int>(why.size()), why.data());
+  NoteError(absl::UnavailableError("changes are not heard of: " + std::string(why)));
   DoubtUnheard(states(), DoubtCause::kSilence,
                [this, connections] { SetHearing(connections, &listening_, false); });
 }

@@ -160,6 +160,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
   Batch parked;
   for (Flight* flight : batch) {
     if (flight->deadline_ns <= now_ns) {
+      NoteError(absl::DeadlineExceededError(kTooLate));
       Fail(*flight, kTooLate);
       done.push_back(flight);
       continue;
@@ -239,7 +240,10 @@ absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& bat
   std::vector<KeyArguments> keys;
   for (const Flight* flight : batch) keys.push_back(flight->arguments);
   const int64_t began_ns = NowNanos();
-  if (batch.front()->deadline_ns <= began_ns) return absl::DeadlineExceededError(kTooLate);
+  if (batch.front()->deadline_ns <= began_ns) {
+    NoteError(absl::DeadlineExceededError(kTooLate));
+    return absl::DeadlineExceededError(kTooLate);
+  }
   const int64_t left_ms = (batch.front()->deadline_ns - began_ns) / kNanosPerMilli;
   loader.call_until_ns = began_ns + kLoadPatience * rule.timeout_ms * kNanosPerMilli;
   thread.GoOffline();
@@ -254,6 +258,7 @@ absl::Status Origin::Query(Loader& loader, StoreThread& thread, const Batch& bat
     status = absl::InternalError("the batch query gives keys that were not asked for");
   }
   if (!status.ok()) state.figures.Add(RuleFigures::kFailedBatches);
+  if (!status.ok() && !IsGone(status) && !BlamesKeys(status)) NoteTrouble(state, status);
   if (status.ok()) CheckAgain(state);
   return status;
 }
@@ -276,6 +281,16 @@ void Origin::NoteAnswer(const absl::Status& status) {
     Log(LogLevel::kWarning, "The origin does not answer, and is left alone for a while: %.*s",
         static_cast<int>(status.message().size()), status.message().data());
   }
+}
+
+// The statement failed whatever its keys are: as if the rule had been checked.
+void Origin::NoteTrouble(RuleState& state, const absl::Status& status) {
+  std::lock_guard guard(mutex_);
+  const bool known = !state.trouble.empty();
+  state.trouble = std::string(status.message().data(), status.message().size());
+  if (known) return;
+  Log(LogLevel::kWarning, "Rule %s of the origin: %s", state.rule->name.c_str(),
+      state.trouble.c_str());
 }
 
 void Origin::NoteError(const absl::Status& status) {
@@ -320,6 +335,7 @@ void Origin::Land(const Loader& loader, Flight& flight, StoreThread& thread, Loa
       flight.end = loader.of.withdrawn ? Flight::End::kWithdrawn : Flight::End::kDiscarded;
       return figures.Add(RuleFigures::kDiscarded);
     case FillOutcome::kFailed:
+      NoteError(absl::InvalidArgumentError("rule " + rule.name + ": " + why));
       return Fail(flight, why);
   }
 }

@@ -15,4 +15,14 @@ std::unique_ptr<Listener> PostgresFactory::Listen(ChangeSink& sink) {
   return std::make_unique<PostgresListener>(std::move(address), sink);
 }
 
+// A password file may come later.
+absl::Status PostgresFactory::CheckAddresses() const {
+  for (const std::string& url : {options_.address.url, options_.listen_url}) {
+    std::string text;
+    absl::Status status = ConnectionString({url, ""}, &text);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace alai::origin

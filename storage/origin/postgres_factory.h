@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "storage/origin/postgres_address.h"
 #include "storage/origin/source.h"
 
@@ -23,6 +24,7 @@ class PostgresFactory final : public SourceFactory {
   explicit PostgresFactory(PostgresOptions options) : options_(std::move(options)) {}
   std::unique_ptr<Source> Make() override;
   std::unique_ptr<Listener> Listen(ChangeSink& sink) override;
+  absl::Status CheckAddresses() const override;
 
  private:
   const PostgresOptions options_;

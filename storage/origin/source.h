@@ -122,6 +122,8 @@ class SourceFactory {
   virtual ~SourceFactory() = default;
   virtual std::unique_ptr<Source> Make() = 0;
   virtual std::unique_ptr<Listener> Listen(ChangeSink& sink) = 0;
+  // Whether the addresses can be ones at all; nobody is asked.
+  virtual absl::Status CheckAddresses() const { return absl::OkStatus(); }
 };
 
 }  // namespace alai::origin

@@ -4,7 +4,9 @@ dropped tables. Each leaves other keys at full speed, and heals by itself."""
 from __future__ import annotations
 
 import contextlib
+import os
 import time
+from unittest import mock
 
 import wire
 from fault_proxy import FaultProxy
@@ -173,6 +175,36 @@ class Database(FaultCase):
             file.write(PASSWORD + "\n")
         self.assertEqual(client.call("CONFIG", "SET", "origin-password-file", path), OK)
         self.await_healed(client)
+
+    def test_the_password_may_be_in_the_environment(self):
+        from postgres import PASSWORD
+
+        with mock.patch.dict(os.environ, {"PGPASSWORD": PASSWORD}):
+            server = self.start_origin(MEMORY, url=self.database.tcp_url(password=None))
+        client = self.connect(server)
+        self.assertIsNotNone(self.timed_get(client)[0])
+
+    def test_an_address_that_can_be_none_is_refused(self):
+        server = self.start_direct()
+        client = self.connect(server)
+        for name in ("origin-url", "origin-listen-url"):
+            reply = client.call("CONFIG", "SET", name, "garbage://x")
+            self.assertIsInstance(reply, wire.Error)
+            self.assertIn(b"connection info string", reply.text)
+        self.assertIsNotNone(self.timed_get(client)[0])
+
+    def test_why_a_table_is_no_longer_read_is_shown(self):
+        server = self.start_origin()
+        client = self.connect(server)
+        self.warm(client)
+        self.sql("ALTER TABLE memories RENAME TO gone")
+        for _ in range(3):
+            self.assertIsNone(self.timed_get(client)[0])
+        shown = client.call("ORIGIN", "GET", "memory")
+        why = b'relation "memories" does not exist'
+        self.assertEqual(shown[shown.index(b"trouble") + 1], why)
+        self.await_info(client, "origin_last_error", why.decode())
+        self.assertEqual(server.log().count(why.decode()), 1)
 
     def test_a_dropped_table_is_an_error_of_its_rule_alone(self):
         server = self.start_origin(

@@ -75,6 +75,12 @@ class FakeDatabase {
   // Between the reading of the rows and the end of a load.
   void set_pause(std::chrono::microseconds pause) { pause_us_ = pause.count(); }
 
+  // What happens there, in the loader's thread.
+  void SetMeanwhile(std::function<void()> meanwhile) {
+    std::lock_guard guard(mutex_);
+    meanwhile_ = std::move(meanwhile);
+  }
+
   int queries() const { return queries_; }
   int keys_asked() const { return keys_; }
   int interrupts() const { return interrupts_; }
@@ -109,7 +115,9 @@ class FakeDatabase {
       const auto fault = faults_.find(Join(key));
       if (status.ok() && fault != faults_.end()) status = fault->second;
     }
+    const std::function<void()> meanwhile = meanwhile_;
     lock.unlock();
+    if (meanwhile != nullptr) meanwhile();
     if (pause_us_ != 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us_));
     return status;
   }
@@ -134,6 +142,15 @@ class FakeDatabase {
       if (!request.value.has_value()) rows_.erase(name);
     }
     return writes_doubted_ ? InDoubtError() : absl::OkStatus();
+  }
+  // What the factory says of its addresses.
+  void SetAddressStatus(absl::Status status) {
+    std::lock_guard guard(mutex_);
+    address_status_ = std::move(status);
+  }
+  absl::Status address_status() {
+    std::lock_guard guard(mutex_);
+    return address_status_;
   }
   absl::Status status() {
     std::lock_guard guard(mutex_);
@@ -176,6 +193,8 @@ class FakeDatabase {
   std::vector<std::string> columns_;
   std::vector<std::string> writes_;
   absl::Status status_;
+  absl::Status address_status_;
+  std::function<void()> meanwhile_;
   std::map<std::string, absl::Status> refusals_;
   bool held_ = false;
   bool writes_held_ = false;
@@ -231,6 +250,7 @@ class FakeFactory final : public SourceFactory {
     database_.sink_ = &sink;
     return std::make_unique<Listener>();
   }
+  absl::Status CheckAddresses() const override { return database_.address_status(); }
 
  private:
   FakeDatabase& database_;
