@@ -126,6 +126,17 @@ absl::Status CheckTable(pqxx::nontransaction& transaction, const Rule& rule) {
                                                     "\", of which a trigger would tell"));
 }
 
+// A batch query with the columns of the rule's query. That of a list, where it is derived, numbers the rows and names
+// one column, so it would take the first of several.
+std::string WithAllColumns(const Rule& rule) {
+  Statement query;
+  if (rule.type != Type::kList || rule.batch_query_given ||
+      !ReadStatement(rule.query, &query).ok()) {
+    return rule.batch_query;
+  }
+  return DeriveBatchQuery(query, Type::kSet, rule.pattern);
+}
+
 bool CanBeAsked(const KeyArguments& key) {
   return std::all_of(key.begin(), key.end(), IsDatabaseText);
 }
@@ -295,7 +306,8 @@ absl::Status PostgresSource::Check(const Rule& rule, std::chrono::milliseconds t
         Prepare(transaction, TypesOf(rule.pattern), rule.query);
         PrepareWrites(transaction, rule);
         const pqxx::result rows = origin::Execute(
-            transaction, absl::StrCat("SELECT * FROM (", rule.batch_query, "\n) AS rows LIMIT 0"),
+            transaction,
+            absl::StrCat("SELECT * FROM (", WithAllColumns(rule), "\n) AS rows LIMIT 0"),
             Columns(rule, {}, {}));
         absl::Status checked = CheckColumns(rule, rows);
         return checked.ok() ? CheckTable(transaction, rule) : checked;
