@@ -34,7 +34,7 @@ namespace {
 
 constexpr std::string_view kNoRule = "ERR no such rule of the origin";
 // Of the statements of a trigger.
-constexpr auto kInstallTimeout = std::chrono::seconds(10);
+constexpr auto kInstallTimeout = std::chrono::milliseconds(10'000);
 constexpr std::string_view kNotConnected = "ERR there is no origin, see origin-url";
 
 std::string TextOf(const absl::Status& status) {
@@ -72,16 +72,18 @@ class PendingAnswer final : public Suspension {
   const std::shared_ptr<Answered> answered_;
 };
 
-// Has a loader ask the database; false: there is none.
-bool AskDatabase(Call& call, const std::shared_ptr<Answered>& answered,
+// Has a loader ask the database, for several statements as long as this each; false: there is none.
+bool AskDatabase(Call& call, const std::shared_ptr<Answered>& answered, int64_t timeout_ms,
                  std::function<absl::Status(origin::Source&)> question) {
-  return call.server().origin().Submit([answered, question = std::move(question),
-                                        worker = &call.worker(),
-                                        id = call.client().id()](origin::Source& source) {
-    answered->status = question(source);
-    answered->done.store(true, std::memory_order_release);
-    worker->Wake(id);
-  });
+  constexpr int64_t kPatience = 4;
+  return call.server().origin().Submit(
+      [answered, question = std::move(question), worker = &call.worker(),
+       id = call.client().id()](origin::Source& source) {
+        answered->status = question(source);
+        answered->done.store(true, std::memory_order_release);
+        worker->Wake(id);
+      },
+      kPatience * timeout_ms);
 }
 
 std::string Follow(Call& call, const std::shared_ptr<const origin::Rule>& rule) {
@@ -137,7 +139,7 @@ void OriginSet(Call& call) {
   std::string misplaced = CheckRuleDatabases({rule}, call.server().config().databases);
   if (!misplaced.empty()) return call.Fail(ErrorLine(std::move(misplaced)));
   auto answered = std::make_shared<Answered>();
-  const bool asked = AskDatabase(call, answered, [rule](origin::Source& source) {
+  const bool asked = AskDatabase(call, answered, rule->timeout_ms, [rule](origin::Source& source) {
     return source.Check(*rule, std::chrono::milliseconds(rule->timeout_ms));
   });
   if (asked) {
@@ -324,7 +326,7 @@ void OriginTrigger(Call& call) {
 
 void ReplyWhenAnswered(Call& call, std::function<absl::Status(origin::Source&)> question) {
   auto answered = std::make_shared<Answered>();
-  if (!AskDatabase(call, answered, std::move(question))) {
+  if (!AskDatabase(call, answered, kInstallTimeout.count(), std::move(question))) {
     return call.Fail(kNotConnected);
   }
   call.Suspend(std::make_unique<PendingAnswer>(std::move(answered)));

@@ -387,11 +387,11 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   return true;
 }
 
-bool Origin::Submit(Call call) {
+bool Origin::Submit(Call call, int64_t timeout_ms, int64_t until_ns) {
   constexpr size_t kCallsMax = 10'000;
   std::lock_guard guard(mutex_);
   if (connections_ == nullptr || calls_.size() >= kCallsMax) return false;
-  calls_.push_back(std::move(call));
+  calls_.push_back({std::move(call), timeout_ms * kNanosPerMilli, until_ns});
   WakeLoader();
   return true;
 }

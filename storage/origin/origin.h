@@ -224,9 +224,10 @@ class Origin final : public MissSource {
   // The rule that passes a write of this key on, or nullptr; with its captures.
   std::shared_ptr<RuleState> WriterOf(int db, std::string_view key, KeyArguments* arguments) const;
 
-  // Runs on a loader thread with its connection, before any loads; false: there are none, or too much waits.
+  // Runs on a loader thread with its connection, before any loads; false: there are none, or too much waits. It is
+  // interrupted when it has taken so long, or at that time, in monotonic nanoseconds.
   using Call = std::function<void(Source&)>;
-  bool Submit(Call call);
+  bool Submit(Call call, int64_t timeout_ms, int64_t until_ns = INT64_MAX);
 
   void Pause(bool paused);
   bool paused() const { return paused_.load(std::memory_order_relaxed); }
@@ -309,6 +310,11 @@ class Origin final : public MissSource {
     std::atomic<bool> ended{false};      // all of it but the watchdog
   };
   using Batch = std::vector<Flight*>;
+  struct QueuedCall {
+    Call run;
+    int64_t timeout_ns = 0;
+    int64_t until_ns = 0;
+  };
 
   const Snapshot& snapshot() const { return *snapshot_.load(std::memory_order_acquire); }
   bool KnownAbsent(int db, KeyView key, UnixMillis now);
@@ -347,7 +353,7 @@ class Origin final : public MissSource {
   void WatchdogMain(Connections& connections);
   void End(Connections& connections);
   bool WaitForWork(std::unique_lock<std::mutex>& lock, const Connections& connections, Batch* batch,
-                   Call* call);
+                   QueuedCall* call);
   // With mutex_ held: the place in ready_ of the rule whose batch is due first, and monotonic nanoseconds; its end:
   // there is none.
   size_t FirstDue(int64_t* due_ns) const;
@@ -445,7 +451,7 @@ class Origin final : public MissSource {
   OriginOptions options_;
   std::unordered_map<FlightKey, std::unique_ptr<Flight>, FlightKeyHash> flights_;
   std::deque<std::shared_ptr<RuleState>> ready_;  // rules with a queue, the longest waiting first
-  std::deque<Call> calls_;
+  std::deque<QueuedCall> calls_;
   std::string last_error_;
   std::unique_ptr<const Snapshot> owned_snapshot_;
   std::vector<Retired> retired_;

@@ -100,7 +100,7 @@ void Origin::Stop() {
 // What is queued goes to the fresh connections, or ends when there are none.
 void Origin::Replace(std::unique_ptr<Connections> fresh) {
   warming_.Cancel();
-  std::deque<Call> orphans;
+  std::deque<QueuedCall> orphans;
   bool wrote = false;
   {
     std::lock_guard guard(mutex_);
@@ -125,7 +125,7 @@ void Origin::Replace(std::unique_ptr<Connections> fresh) {
   }
   if (wrote) behind_.Stop();
   GoneSource gone;
-  for (const Call& call : orphans) call(gone);
+  for (const QueuedCall& call : orphans) call.run(gone);
 }
 
 // With mutex_ held.

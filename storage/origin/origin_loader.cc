@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t kNanosPerMicro = 1000;
 // A call that takes this many times its timeout will not come back by itself.
 constexpr int64_t kLoadPatience = 2;
-// The longest time of what is no load.
-constexpr int64_t kCallNanosMax = 30'000'000'000;
+// And a check of a rule, which is more statements.
+constexpr int64_t kCheckPatience = 4;
 
 constexpr char kTooLate[] = "the origin takes too long";
 
@@ -42,12 +42,12 @@ void Origin::LoaderMain(Loader& loader) {
   thread->GoOffline();
   std::unique_lock lock(mutex_);
   Batch batch;
-  Call call;
+  QueuedCall call;
   while (WaitForWork(lock, loader.of, &batch, &call)) {
     lock.unlock();
-    if (call != nullptr) {
-      loader.call_until_ns = NowNanos() + kCallNanosMax;
-      std::exchange(call, nullptr)(*loader.source);
+    if (call.run != nullptr) {
+      loader.call_until_ns = std::min(NowNanos() + call.timeout_ns, call.until_ns);
+      std::exchange(call.run, nullptr)(*loader.source);
       loader.call_until_ns = INT64_MAX;
     } else {
       thread->GoOnline();
@@ -62,7 +62,7 @@ void Origin::LoaderMain(Loader& loader) {
 }
 
 bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, const Connections& connections,
-                         Batch* batch, Call* call) {
+                         Batch* batch, QueuedCall* call) {
   std::shared_ptr<RuleState> over;  // its window, as far as this thread has waited
   bool found = false;
   while (!found && !connections.withdrawn) {
@@ -406,7 +406,7 @@ void Origin::CheckRules() {
 // With mutex_ held.
 void Origin::CheckRule(RuleState& rule_state) {
   rule_state.checked_ns = NowNanos();
-  calls_.push_back([this, state = rule_state.shared_from_this()](Source& source) {
+  Call check = [this, state = rule_state.shared_from_this()](Source& source) {
     const absl::Status status =
         source.Check(*state->rule, std::chrono::milliseconds(state->rule->timeout_ms));
     NoteAnswer(status);
@@ -416,7 +416,9 @@ void Origin::CheckRule(RuleState& rule_state) {
     if (!status.ok()) {
       Log(LogLevel::kWarning, "Rule %s of the origin: %s", state->rule->name.c_str(), why.c_str());
     }
-  });
+  };
+  const int64_t timeout_ns = kCheckPatience * rule_state.rule->timeout_ms * kNanosPerMilli;
+  calls_.push_back({std::move(check), timeout_ns, INT64_MAX});
   WakeLoader();
 }
 

@@ -18,6 +18,8 @@
 namespace alai::origin {
 namespace {
 
+// From the end of a write that takes too long to its being known.
+constexpr int64_t kWriteGraceNanos = 100 * kNanosPerMilli;
 // From the end of its time to that of a COMMIT of which nothing is heard any more.
 constexpr int64_t kCommitGraceNanos = 1000 * kNanosPerMilli;
 
@@ -48,6 +50,7 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKe
   }
   auto flight = std::make_shared<WriteFlight>();
   flight->state = state;
+  flight->deadline_ns = NowNanos() + rule.timeout_ms * kNanosPerMilli;
   flight->keys = std::move(keys);
   for (PassedKey& key : flight->keys) {
     key.mark = next_load_.fetch_add(1, std::memory_order_relaxed);
@@ -57,11 +60,11 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKe
     flight->waiters.push_back({&wait, false});
     wait.flights_.push_back(flight.get());
     wait.write_ = flight;
-    wait.deadline_ns_ = INT64_MAX;
+    wait.deadline_ns_ = flight->deadline_ns + kWriteGraceNanos;
   }
-  const bool begun = Submit([this, flight, sent = std::move(requests)](Source& source) {
-    SendWrite(flight, sent, source);
-  });
+  const bool begun = Submit([this, flight, sent = std::move(requests)](
+                                Source& source) { SendWrite(flight, sent, source); },
+                            rule.timeout_ms, flight->deadline_ns);
   if (begun) return true;
   *why = "there is no origin, or too much waits for it";
   return false;
@@ -72,17 +75,20 @@ void Origin::SendWrite(const std::shared_ptr<WriteFlight>& sent,
   WriteFlight& flight = *sent;
   const Rule& rule = *flight.state->rule;
   absl::Status status = absl::UnavailableError("the origin is no longer there");
+  const int64_t left_ms = (flight.deadline_ns - NowNanos()) / kNanosPerMilli;
   // Otherwise this may be a thread that must not wait for shards: the one that took the database away.
-  if (connected()) {
+  if (connected() && left_ms <= 0) {
+    status = absl::DeadlineExceededError("the origin takes too long");
+  } else if (connected()) {
     BeginMarks(flight);
     std::vector<RuledWrite> writes;
     for (const WriteRequest& request : requests) writes.push_back({rule, request});
-    status = source.Write(writes, std::chrono::milliseconds(rule.timeout_ms));
+    status = source.Write(writes, std::chrono::milliseconds(left_ms));
     NoteWriteAnswer(status);
     if (IsInDoubt(status)) {
       Forget(flight);
       std::lock_guard guard(mutex_);
-      in_doubt_.push_back({sent, NowNanos() + rule.timeout_ms * kNanosPerMilli + kCommitGraceNanos});
+      in_doubt_.push_back({sent, NowNanos() + left_ms * kNanosPerMilli + kCommitGraceNanos});
     } else if (!status.ok()) {
       EndMarks(flight);
     }
@@ -153,10 +159,7 @@ void Origin::NoteWriteAnswer(const absl::Status& status) {
 }
 
 UnixMillis Origin::DeadlineOfWritten(const Rule& rule, uint64_t hash, UnixMillis now) const {
-  int64_t life_ms = rule.ttl_ms;
-  if (deaf_ && rule.on_change != OnChange::kNone) {
-    life_ms = life_ms == 0 ? kDeafTtlMillis : std::min(life_ms, kDeafTtlMillis);
-  }
+  const int64_t life_ms = LifeMillis(rule, hash);
   return life_ms == 0 ? kNoDeadline : now + life_ms;
 }
 

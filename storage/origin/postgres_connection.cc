@@ -164,7 +164,13 @@ void PostgresConnection::Close() {
 
 void PostgresConnection::Shut() {
   const std::lock_guard lock(mutex_);
+  shut_ = true;
   if (descriptor_ >= 0) shutdown(descriptor_, SHUT_RDWR);
+}
+
+bool PostgresConnection::shut() {
+  const std::lock_guard lock(mutex_);
+  return shut_;
 }
 
 absl::Status PostgresConnection::Guard(absl::FunctionRef<absl::Status(pqxx::connection&)> body) {
@@ -192,6 +198,8 @@ absl::Status PostgresConnection::Run(Body body) {
 absl::Status PostgresConnection::Begin(const std::string& begin) {
   if (!is_open()) {
     if (absl::Status status = Open(); !status.ok()) return status;
+    // Who has lost patience while it was opened finds it open the next time.
+    if (shut()) return absl::UnavailableError("connecting took too long");
   }
   return Run([&](pqxx::nontransaction& transaction) {
     transaction.exec(begin);
@@ -205,9 +213,13 @@ absl::Status PostgresConnection::Transact(Access access, std::chrono::millisecon
   if (timeout.count() > 0) {
     begin += "; SET LOCAL statement_timeout = " + std::to_string(timeout.count());
   }
+  {
+    const std::lock_guard lock(mutex_);
+    shut_ = false;
+  }
   const bool was_open = is_open();
   absl::Status status = Begin(begin);
-  if (!status.ok() && was_open && !is_open()) status = Begin(begin);
+  if (!status.ok() && was_open && !is_open() && !shut()) status = Begin(begin);
   if (access == Access::kReadWrite && IsStandby(status)) return ReadOnlyError(status);
   if (status.ok()) status = Run(body);
   if (!is_open()) return status.ok() ? absl::UnavailableError(kLost) : status;

@@ -46,17 +46,20 @@ class PostgresConnection {
   // The same with libpqxx's connection, for notifications.
   absl::Status Guard(absl::FunctionRef<absl::Status(pqxx::connection&)> body);
 
-  // Any thread: what waits for the database fails now, and the connection is of no more use.
+  // Any thread: what waits for the database fails now, and the connection is of no more use. While it is being
+  // opened, the transaction that is to follow fails then.
   void Shut();
 
  private:
   absl::Status Begin(const std::string& begin);
+  bool shut();
 
   const PostgresAddress address_;
   std::unique_ptr<pqxx::connection> session_;
   std::unique_ptr<pqxx::errorhandler> notices_;  // of the session
   std::mutex mutex_;
-  int descriptor_ = -1;  // guarded by mutex_
+  int descriptor_ = -1;  // guarded by mutex_, as is the next
+  bool shut_ = false;    // since the present transaction began
 };
 
 // Runs one statement with parameters $1 …, passed as text and typed by the database. At most

@@ -300,6 +300,51 @@ TEST_CASE("A write that the database refuses is not done", "[origin]") {
   server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
 }
 
+TEST_CASE("A write that takes too long is refused in time", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m", {"timeout-ms", "1000"}));
+  const auto client = server.Connect();
+  server.Expect(client, Request({"SET", "m:1", "one"}), kOk);
+  server.database.HoldWrites();
+  SECTION("Its statement is ended") {
+    client.Send(Request({"SET", "m:1", "two"}));
+    server.RunUntil([&] { return server.database.writers_waiting() == 1; });
+    server.clock.AdvanceMillis(1'001);
+    const std::string reply = "-ORIGINERR interrupted\r\n";
+    CHECK(server.Await(client, reply.size()) == reply);
+    server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  }
+  SECTION("Who waits is told, even when it does not end") {
+    server.database.BeStubborn();
+    client.Send(Request({"SET", "m:1", "two"}));
+    server.RunUntil([&] { return server.database.writers_waiting() == 1; });
+    server.clock.AdvanceMillis(1'101);
+    const std::string reply = "-ORIGINERR the origin takes too long\r\n";
+    CHECK(server.Await(client, reply.size()) == reply);
+    server.database.ReleaseWrites();
+    // The database has taken it after all.
+    server.RunUntil([&] { return client.Ask(Request({"GET", "m:1"})) == Bulk("two"); });
+  }
+  SECTION("One that was not sent in time is not sent any more") {
+    server.database.BeStubborn();
+    std::vector<Server::Local::Connection> others;
+    for (const char* key : {"m:3", "m:4"}) {
+      others.push_back(server.Connect());
+      others.back().Send(Request({"SET", key, "x"}));
+    }
+    server.RunUntil([&] { return server.database.writers_waiting() == 2; });
+    client.Send(Request({"SET", "m:1", "two"}));
+    server.RunUntil([&] { return true; });
+    server.clock.AdvanceMillis(1'101);
+    const std::string reply = "-ORIGINERR the origin takes too long\r\n";
+    CHECK(server.Await(client, reply.size()) == reply);
+    server.database.ReleaseWrites();
+    server.Expect(client, Request({"SET", "m:5", "x"}), kOk);
+    for (const std::string& write : server.database.writes()) CHECK(write != "1=two");
+  }
+  server.database.ReleaseWrites();
+}
+
 TEST_CASE("What cannot be passed on is refused", "[origin]") {
   OriginFixture server;
   server.AddRule(Through("m"));

@@ -107,6 +107,34 @@ class Network(FaultCase):
         self.proxy.heal()
         self.await_healed(client)
 
+    def test_writes_through_half_open_connections_fail_in_time(self):
+        server = self.start_behind_proxy(
+            write="through",
+            upsert="INSERT INTO memories VALUES ($1, $2)"
+            " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            delete="DELETE FROM memories WHERE id = $1",
+        )
+        client = self.connect(server)
+        self.warm(client)
+        self.assertEqual(client.call("SET", memory_key(1), "before"), OK)
+        self.proxy.swallow()
+        with HealthyClient(server) as healthy:
+            # The first finds its connection dead, the others wait for a new one, until nobody is asked any more.
+            for _ in range(8):
+                began = time.monotonic()
+                reply = client.call("SET", memory_key(1), "after")
+                self.assertLess(time.monotonic() - began, TIMEOUT_MS / 1000 + SLACK_S)
+                self.assertIsInstance(reply, wire.Error)
+                self.assertTrue(reply.text.startswith(b"ORIGINERR"), msg=reply)
+        healthy.check(self)
+        self.proxy.heal()
+        self.assertTrue(
+            wait_until(lambda: client.call("SET", memory_key(1), "healed") == OK, 45.0)
+        )
+        self.assertEqual(
+            self.sql("SELECT body FROM memories WHERE id = '" + memory_key(1)[7:] + "'"), "healed"
+        )
+
     def test_refused_connections_are_misses(self):
         server = self.start_behind_proxy()
         client = self.connect(server)
