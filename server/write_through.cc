@@ -120,6 +120,8 @@ bool IsPassed(std::string_view name) {
 
 // What changes no value: when keys end, and what the origin itself does.
 bool ChangesNoValue(const CommandInfo& command) {
+  // It lets fields go.
+  if (command.spec->name == "hgetex") return false;
   return command.has(kOwnLocking | kReadThrough) ||
          OneOf(command.spec->name,
                {"expire", "pexpire", "expireat", "pexpireat", "persist", "touch"});

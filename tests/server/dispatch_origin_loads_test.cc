@@ -1,4 +1,5 @@
 // How the loaders go about it: what goes in one query, whose turn it is, and from which database.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,8 @@
 
 namespace alai {
 namespace {
+
+using Rows = origin::FakeDatabase::Rows;
 
 const std::string kNil = "$-1\r\n";
 
@@ -83,6 +86,201 @@ TEST_CASE("A database that is gone is not asked for the halves of a batch", "[or
   CHECK(server.database.queries() == 5);
   CHECK(server.figures("memory").Get(origin::RuleFigures::kErrors) == 4);
   CHECK(!server.origin().breaker().open());
+}
+
+TEST_CASE("What changes while it is loaded comes, whatever becomes of the other keys", "[origin]") {
+  const bool by_client = GENERATE(true, false);
+  OriginFixture server;
+  server.AddRule(MemoryRule());
+  server.AddRule(
+      {"other", "o:{id:text}", "negative-ttl", "30", "query", "SELECT v FROM o WHERE id = $1"});
+  server.database.Put("5", "old");
+  server.database.SetFault("3", absl::InvalidArgumentError("no"));
+  const auto client = server.Connect();
+  const auto writer = server.Connect();
+  server.Expect(client, Request({"GET", "o:8"}), kNil);
+  server.database.Hold();
+  const auto change = [&] {
+    server.database.Put("5", "new");
+    if (by_client) {
+      CHECK(writer.Ask(Request({"DEL", "m:5"})) == ":0\r\n");
+    } else {
+      server.database.sink()->OnChange("memory", {"5"}, 3);
+    }
+    server.database.Release();
+  };
+  SECTION("MGET") {
+    server.SendAndQuery(client, Request({"MGET", "m:5", "m:9", "o:8"}));
+    change();
+    const std::string reply = "*3\r\n" + Bulk("new") + kNil + kNil;
+    CHECK(server.Await(client, reply.size()) == reply);
+    // What is not there is not asked for again.
+    CHECK(server.database.keys_asked() == 4);
+    CHECK(server.figures("other").Get(origin::RuleFigures::kNegativeHits) == 1);
+  }
+  SECTION("EXISTS, beside a key that fails") {
+    server.SendAndQuery(client, Request({"EXISTS", "m:3", "m:5"}));
+    change();
+    CHECK(server.Await(client, 4) == ":1\r\n");
+  }
+}
+
+TEST_CASE("What changes faster than it can be loaded is not taken for missing", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"on-error", "error"}));
+  server.AddRule(
+      {"mild", "n:{id:int}", "negative-ttl", "30", "query", "SELECT v FROM n WHERE id = $1"});
+  server.database.Put("1", "one");
+  server.database.Put("2", "two");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"PING"}), "+PONG\r\n");
+  server.database.SetMeanwhile([&] {
+    server.database.sink()->OnChange("memory", {"1"}, 3);
+    server.database.sink()->OnChange("mild", {"1"}, 3);
+  });
+  const std::string why = "the key changes or is evicted faster than it can be loaded";
+  server.Expect(client, Request({"MGET", "m:2", "m:1", "m:9"}), "-ORIGINERR " + why + "\r\n");
+  CHECK(server.database.queries() == 4);
+  CHECK(server.figures("memory").Get(origin::RuleFigures::kErrors) == 1);
+  CHECK(server.origin().last_error() == why);
+  server.Expect(client, Request({"GET", "n:1"}), kNil);
+  CHECK(server.figures("mild").Get(origin::RuleFigures::kErrors) == 1);
+  server.database.SetMeanwhile(nullptr);
+  server.Expect(client, Request({"MGET", "m:1", "n:1"}), "*2\r\n" + Bulk("one") + Bulk("one"));
+}
+
+TEST_CASE("Values of one time do not all end at one time, and are loaded anew by their own lives",
+          "[origin]") {
+  constexpr int kKeys = 200;
+  OriginFixture server;
+  server.AddRule(MemoryRule({"ttl", "3600", "ttl-jitter", "0.9", "refresh-ahead", "0.1"}));
+  std::vector<std::string> all = {"MGET"};
+  for (int i = 0; i < kKeys; ++i) {
+    server.database.Put(std::to_string(i), "v");
+    all.push_back("m:" + std::to_string(i));
+  }
+  std::string values = "*" + std::to_string(kKeys) + "\r\n";
+  for (int i = 0; i < kKeys; ++i) values += Bulk("v");
+  const auto client = server.Connect();
+  server.Expect(client, EncodeRequest(all), values);
+  std::vector<int64_t> lives;
+  for (int i = 0; i < kKeys; ++i) {
+    const std::string ttl = client.Ask(Request({"PTTL", "m:" + std::to_string(i)}));
+    lives.push_back(std::stoll(ttl.substr(1)));
+  }
+  std::sort(lives.begin(), lives.end());
+  CHECK(lives.front() >= 360'000);
+  CHECK(lives.back() <= 3'600'000);
+  CHECK(lives[kKeys * 9 / 10] - lives[kKeys / 10] > 1'500'000);
+  const auto refreshes = [&] {
+    server.Expect(client, EncodeRequest(all), values);
+    server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
+    return server.figures("memory").Get(origin::RuleFigures::kRefreshes);
+  };
+  for (int i = 0; i < 10; ++i) CHECK(refreshes() == 0);
+  server.clock.AdvanceMillis(35'000);
+  CHECK(refreshes() == 0);
+  server.clock.AdvanceMillis(lives[kKeys / 2] / 10 - 35'000 + 1);
+  CHECK(refreshes() >= kKeys / 2);
+  CHECK(refreshes() < kKeys * 3 / 4);
+}
+
+TEST_CASE("Values of a second are loaded anew late in that second", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"ttl", "3600", "refresh-ahead", "0.8"}));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.database.sink()->OnDeaf("no way there");
+  server.AwaitDoubts();
+  for (int i = 0; i < 10; ++i) server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  CHECK(server.figures("memory").Get(origin::RuleFigures::kRefreshes) == 0);
+  server.clock.AdvanceMillis(850);
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  CHECK(server.figures("memory").Get(origin::RuleFigures::kRefreshes) == 1);
+}
+
+TEST_CASE("SORT_RO and HGETEX load what they read", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule());
+  server.AddRule({"list", "l:{id:text}", "type", "list", "query", "SELECT a FROM t WHERE id = $1"});
+  server.AddRule(
+      {"hash", "h:{id:text}", "type", "hash", "query", "SELECT a, b FROM t WHERE id = $1"});
+  server.database.SetColumns({"name", "role"});
+  server.database.Put("l", Rows{{"2"}, {"3"}, {"1"}});
+  server.database.Put("h", Rows{{"Ada", "admin"}});
+  server.database.Put("1", "30");
+  server.database.Put("2", "10");
+  server.database.Put("3", "20");
+  const auto client = server.Connect();
+  const auto three = [](const std::string& a, const std::string& b, const std::string& c) {
+    return "*3\r\n" + Bulk(a) + Bulk(b) + Bulk(c);
+  };
+  server.Expect(client, Request({"SORT_RO", "l:l"}), three("1", "2", "3"));
+  server.Expect(client, Request({"SORT_RO", "l:l", "BY", "m:*"}), three("2", "3", "1"));
+  server.Expect(client, Request({"SORT", "l:l", "BY", "m:*", "GET", "m:*"}),
+                three("10", "20", "30"));
+  const std::string admin = "*1\r\n" + Bulk("admin");
+  server.Expect(client, Request({"HGETEX", "h:h", "EX", "10", "FIELDS", "1", "role"}), admin);
+  server.Expect(client, Request({"HTTL", "h:h", "FIELDS", "1", "role"}), "*1\r\n:10\r\n");
+  server.Expect(client, Request({"HGETEX", "h:h", "PERSIST", "FIELDS", "1", "role"}), admin);
+  CHECK(server.figures("hash").Get(origin::RuleFigures::kMisses) == 1);
+  CHECK(server.figures("hash").hits() == 2);
+  // It makes the hash a client's, since a field of it may go.
+  server.Expect(client, Request({"HGETEX", "h:h", "PX", "5", "FIELDS", "1", "role"}), admin);
+  server.clock.AdvanceMillis(6);
+  server.Expect(client, Request({"HGETALL", "h:h"}), "*2\r\n" + Bulk("name") + Bulk("Ada"));
+  // What may write does not wait.
+  server.Expect(client, Request({"SORT", "l:x"}), "*0\r\n");
+  CHECK(server.figures("list").Get(origin::RuleFigures::kMisses) == 1);
+}
+
+TEST_CASE("Values of clients count as hits of their keys' rule", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"ttl", "10", "stale-ttl", "60", "refresh-ahead", "0.1"}));
+  const auto client = server.Connect();
+  server.Expect(client, Request({"SET", "m:1", "mine", "EX", "5"}), "+OK\r\n");
+  for (int i = 0; i < 3; ++i) server.Expect(client, Request({"GET", "m:1"}), Bulk("mine"));
+  CHECK(server.figures("memory").hits() == 3);
+  CHECK(server.figures("memory").Get(origin::RuleFigures::kRefreshes) == 0);
+  CHECK(server.database.queries() == 0);
+}
+
+TEST_CASE("Queries are saved by what is answered", "[origin]") {
+  OriginFixture server;
+  server.config.origin_breaker_failures.set(2);
+  server.AddRule(MemoryRule({"on-error", "error", "negative-ttl", "30"}));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  const auto shows = [&](const std::string& name, const std::string& value) {
+    const std::string stats = client.Ask(Request({"ORIGIN", "STATS", "memory"}));
+    INFO(stats);
+    return stats.find(Bulk(name) + value) != std::string::npos;
+  };
+  server.database.SetStatus(absl::InternalError("no"));
+  for (int i = 0; i < 3; ++i) {
+    server.Expect(client, Request({"MGET", "m:1", "m:2"}), "-ORIGINERR no\r\n");
+  }
+  CHECK(shows("misses", ":6\r\n"));
+  CHECK(shows("unanswered", ":6\r\n"));
+  CHECK(shows("queries_saved", ":0\r\n"));
+  server.database.SetStatus(absl::OkStatus());
+  server.Expect(client, Request({"MGET", "m:1", "m:2"}), "*2\r\n" + Bulk("one") + kNil);
+  CHECK(shows("queries_saved", ":1\r\n"));
+  for (int i = 0; i < 4; ++i) {
+    server.Expect(client, Request({"MGET", "m:1", "m:2"}), "*2\r\n" + Bulk("one") + kNil);
+  }
+  // Of 16 lookups, four were of what was there and four of what was known not to be.
+  CHECK(shows("hit_ratio", Bulk("0.5")));
+  CHECK(shows("queries_saved", ":9\r\n"));
+  // While the breaker is open nothing is asked, and nothing saved.
+  server.database.SetStatus(absl::UnavailableError("gone"));
+  server.clock.AdvanceMillis(60'000);
+  for (int i = 0; i < 2; ++i) server.Expect(client, Request({"GET", "m:3"}), "-ORIGINERR gone\r\n");
+  CHECK(server.origin().breaker().open());
+  server.Expect(client, Request({"MGET", "m:4", "m:5"}),
+                "-ORIGINERR the origin does not answer\r\n");
+  CHECK(shows("unanswered", ":10\r\n"));
+  CHECK(shows("queries_saved", ":9\r\n"));
 }
 
 TEST_CASE("CONFIG SET origin-url waits for no connection to end", "[origin]") {

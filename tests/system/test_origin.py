@@ -254,6 +254,23 @@ class Hindrances(OriginCase):
                 self.assertTrue(reply.text.startswith(b"ORIGINERR"), msg=reply)
         self.await_info(clients[0], "origin_breaker_opened", 0)
 
+    def test_a_key_that_the_database_has_no_letters_for_fails_alone(self):
+        self.database.psql(
+            "CREATE DATABASE latin OWNER app ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
+            database="postgres",
+        )
+        drop = "DROP DATABASE latin WITH (FORCE)"
+        self.addCleanup(self.database.psql, drop, database="postgres")
+        words = rule("t", "t:{t:text}", "SELECT $1 || '!'")
+        client = self.connect(
+            self.start_origin(words, url=self.database.url.replace("/app?", "/latin?"))
+        )
+        keys = [f"t:{name}".encode() for name in ("a", "\u00e9", "\u044b", "b")]
+        values = client.call("MGET", *keys)
+        self.assertEqual(values, [b"a!", "\u00e9!".encode(), None, b"b!"])
+        stats = client.call("ORIGIN", "STATS", "t")
+        self.assertEqual(stats[stats.index(b"errors") + 1], 1)
+
     def test_keys_that_are_no_text_harm_nobody(self):
         words = rule("t", "t:{t:text}", "SELECT $1 || '!'")
         client = self.connect(self.start_origin(words))
