@@ -396,10 +396,11 @@ class Origin final : public MissSource {
   bool Invalidate(const RuleState& rule, KeyView key, bool erase);
   // Why values are not believed any more, and which.
   enum class DoubtCause : uint8_t {
-    kRules,    // these were not the rules to load by: what was loaded goes
-    kChange,   // any row may have changed: whatever the keys hold goes
-    kSilence,  // changes may have gone unheard: so does it here, but what was loaded, which may still be what the
-               // database holds, is over and goes when its stale-ttl is
+    kRules,   // these were not the rules to load by: what was loaded goes
+    kChange,  // any row may have changed: whatever the keys hold goes
+    // Changes may have gone unheard: so it does here, but what was loaded, and may still be what the database holds,
+    // is over and goes when its stale-ttl is.
+    kSilence,
   };
   // Lets go of what the keys of these rules hold, or are known to hold.
   void Doubt(StoreThread& thread, const RuleStates& rules, DoubtCause cause);
