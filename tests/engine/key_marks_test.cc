@@ -253,8 +253,10 @@ TEST_CASE_METHOD(TypesFixture, "Lookups note what an origin may have, if they ar
   CHECK(thread_.origin_uses()[0].key == "missing");
   CHECK(!look("missing", true));
   CHECK(tally_.origin_wants == 0);
+  // What a client has written counts, too.
   CHECK(look("mine", false));
-  CHECK(tally_.origin_uses == 0);
+  CHECK(tally_.origin_uses == 1);
+  CHECK(tally_.origin_wants == 0);
   CHECK(look("key", false));
   CHECK(tally_.origin_uses == 1);
   CHECK(tally_.origin_wants == 0);
