@@ -14,26 +14,26 @@ constexpr uint8_t kLongPrevious = 254;
 // Heads.
 constexpr uint8_t kText14Bit = 0x40;
 constexpr uint8_t kText32Bit = 0x80;
-constexpr uint8_t kInt16 = 0xc0;
-constexpr uint8_t kInt32 = 0xd0;
-constexpr uint8_t kInt64 = 0xe0;
-constexpr uint8_t kInt24 = 0xf0;
-constexpr uint8_t kInt8 = 0xfe;
+constexpr uint8_t kZipInt16 = 0xc0;
+constexpr uint8_t kZipInt32 = 0xd0;
+constexpr uint8_t kZipInt64 = 0xe0;
+constexpr uint8_t kZipInt24 = 0xf0;
+constexpr uint8_t kZipInt8 = 0xfe;
 constexpr uint8_t kSmallMin = 0xf1;
 constexpr uint8_t kSmallMax = 0xfd;
 
 // 0 for a head that is no integer's.
 size_t IntegerBytes(uint8_t head) {
   switch (head) {
-    case kInt8:
+    case kZipInt8:
       return 1;
-    case kInt16:
+    case kZipInt16:
       return 2;
-    case kInt24:
+    case kZipInt24:
       return 3;
-    case kInt32:
+    case kZipInt32:
       return 4;
-    case kInt64:
+    case kZipInt64:
       return 8;
     default:
       return 0;
@@ -119,7 +119,7 @@ bool ZiplistReader::Next(PackedValue* value) {
   std::string_view head;
   if (!TakePreviousLength() || !Take(1, &head)) return false;
   const auto first = static_cast<uint8_t>(head[0]);
-  if (!(first < kInt16 ? TakeText(first, value) : TakeInteger(first, value))) return false;
+  if (!(first < kZipInt16 ? TakeText(first, value) : TakeInteger(first, value))) return false;
   last_at_ = begin;
   previous_bytes_ = at_ - begin;
   ++count_;

@@ -23,7 +23,9 @@ uint64_t SmallestAbove(const std::string& mount, std::string path, const std::st
   if (path.find("/..") != std::string::npos) path.clear();
   uint64_t smallest = UINT64_MAX;
   for (;;) {
-    smallest = std::min(smallest, ReadMemoryMax(mount + path + "/" + file));
+    std::string limit = mount;
+    limit.append(path).append("/").append(file);
+    smallest = std::min(smallest, ReadMemoryMax(limit));
     const size_t end = path.find_last_of('/');
     if (path.empty() || end == std::string::npos) return smallest;
     path.resize(end);

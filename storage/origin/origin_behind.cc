@@ -35,7 +35,7 @@ constexpr int64_t kBatchPatience = 2;
 constexpr int64_t kStatementsPerTimeout = 16;
 constexpr size_t kRefusalsMax = 1000;
 
-bool IsGone(const absl::Status& status) { return absl::IsUnavailable(status); }
+bool IsUnreachable(const absl::Status& status) { return absl::IsUnavailable(status); }
 
 // The database will say the same whenever it is asked.
 bool IsRefusal(const absl::Status& status) {
@@ -151,7 +151,7 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   // Were the breaker to open for a statement that takes too long, that one would be each time the one that it lets
   // through.
   if (!writer.of.withdrawn) NoteWriteAnswer(status);
-  behind_failing_ = IsGone(status);
+  behind_failing_ = IsUnreachable(status);
   status.ok() ? NoteWritten(batch) : NoteFailed(batch, status);
   behind_.Mark();
   std::lock_guard guard(mutex_);
@@ -192,7 +192,7 @@ void Origin::NoteFailed(const WriteBehind::Batch& batch, const absl::Status& sta
   if (refused) return DropRefused(first, status);
   behind_totals_.retries += batch.size();
   if (batch.size() > 1) batch_max_ = batch.size() / 2;
-  if (IsGone(status)) {
+  if (IsUnreachable(status)) {
     write_pause_ns_ = std::clamp(write_pause_ns_ * 2, kPauseNanosMin, kPauseNanosMax);
     write_again_ns_ = now_ns + write_pause_ns_;
     return behind_.Retry(batch);

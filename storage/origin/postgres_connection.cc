@@ -17,7 +17,7 @@ namespace alai::origin {
 namespace {
 
 constexpr char kLost[] = "the connection was lost";
-constexpr size_t kParametersMax = KeyPattern::kCapturesMax + 1;
+constexpr size_t kCallParametersMax = KeyPattern::kCapturesMax + 1;
 
 // What the database has to say beside its results.
 class NoticeLog final : public pqxx::errorhandler {
@@ -110,8 +110,8 @@ constexpr std::array<Executor, sizeof...(kCounts)> Executors(std::index_sequence
 
 pqxx::result Execute(pqxx::nontransaction& transaction, const std::string& sql,
                      const std::vector<std::string>& parameters) {
-  static constexpr auto kExecutors = Executors(std::make_index_sequence<kParametersMax + 1>());
-  ASSERT(parameters.size() <= kParametersMax);
+  static constexpr auto kExecutors = Executors(std::make_index_sequence<kCallParametersMax + 1>());
+  ASSERT(parameters.size() <= kCallParametersMax);
   return kExecutors[parameters.size()](transaction, sql, parameters);
 }
 
