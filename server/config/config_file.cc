@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "engine/base/ascii.h"
 #include "engine/base/log.h"
@@ -54,20 +55,29 @@ bool NamesPassword(std::string_view word, const std::string& password) {
   return word.starts_with('#') && EqualsIgnoreCase(word.substr(1), Sha256Hex(password));
 }
 
-// Whether a `user` line says of the default user no more than what holds for everybody: that it may do
-// all, and that its password, if any, is that of `requirepass`.
+// Whether a `user` line says of the default user exactly what holds for everybody: that it may do all, and
+// that its password is that of `requirepass`, or that there is none. Such a line starts from a user that may do
+// nothing.
 bool DescribesDefaultUser(std::string_view line, const std::string& password) {
-  constexpr std::string_view kRules[] = {"on",          "~*",    "allkeys",     "&*",
-                                         "allchannels", "+@all", "allcommands", "sanitize-payload"};
   std::vector<std::string_view> words;
   UnquotedWords unquoted;
   if (!SplitWords(line, words, unquoted) || words.empty() || words[0] != "default") return false;
-  return std::all_of(words.begin() + 1, words.end(), [&](std::string_view word) {
-    return (password.empty() && EqualsIgnoreCase(word, "nopass")) ||
-           NamesPassword(word, password) ||
-           std::any_of(std::begin(kRules), std::end(kRules),
-                       [&](std::string_view rule) { return EqualsIgnoreCase(word, rule); });
-  });
+  bool on = false, keys = false, commands = false, right_password = false;
+  for (const std::string_view word : std::span(words).subspan(1)) {
+    const auto is = [word](std::string_view rule) { return EqualsIgnoreCase(word, rule); };
+    if (is("on")) {
+      on = true;
+    } else if (is("~*") || is("allkeys")) {
+      keys = true;
+    } else if (is("+@all") || is("allcommands")) {
+      commands = true;
+    } else if ((password.empty() && is("nopass")) || NamesPassword(word, password)) {
+      right_password = true;
+    } else if (!is("&*") && !is("allchannels") && !is("sanitize-payload")) {
+      return false;
+    }
+  }
+  return on && keys && commands && right_password;
 }
 
 // Who restricts users must not come to a server that lets everybody in. The line itself may hold a

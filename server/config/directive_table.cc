@@ -488,8 +488,7 @@ constexpr Directive kRows[] = {
     Text<&Config::unixsocketgroup>("unixsocketgroup", "").With(kImmutable),
     Ranged<&Config::unixsocketperm>("unixsocketperm", Kind::kOctal, 0, 0777, "0").With(kImmutable),
     Switch<&Config::use_exit_on_panic>("use-exit-on-panic", "no").With(kHidden),
-    Special("user", kUserSpecial, "")
-        .With(kMultiArg | kFileOnly | kAccumulates | kKeepLines | kNotYet),
+    Special("user", kUserSpecial, "").With(kMultiArg | kFileOnly | kAccumulates | kNotYet),
     Number<&Config::watchdog_period>("watchdog-period", 0, kIntMax, "0").With(kHidden | kNotYet),
     Number<&Config::zset_max_listpack_entries>("zset-max-listpack-entries", 0, kLongMax, "128")
         .Alias("zset-max-ziplist-entries")

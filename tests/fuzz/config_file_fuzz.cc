@@ -53,11 +53,13 @@ void CheckFile(std::string_view bytes) {
   Config again;
   ASSERT(!ConfigLoader(again).Load(rewritten));
   for (const Directive& directive : Directives()) {
+    // Of users a server starts only with those of whom requirepass says it all.
+    if (directive.name == "user") continue;
     ASSERT(directive.Print(again) == directive.Print(config));
   }
   ASSERT(again.keyclass.get() == config.keyclass.get());
   ASSERT(RuleTexts(again) == RuleTexts(config));
-  ASSERT(again.users.get() == config.users.get());
+  ASSERT(again.users.empty());
   ASSERT(RewrittenConfig(rewritten, again) == rewritten);
 }
 

@@ -108,7 +108,7 @@ TEST_CASE("Lines that are accepted although they look odd", "[config]") {
         "save", "client-output-buffer-limit", "shutdown-on-sigint \"save now\"",
         "client-output-buffer-limit \"normal 0 0 0\"", "latency-tracking-info-percentiles",
         "save \"900 1\"", "io-threads-do-reads yes", "unixsocketperm \"\"", "loadmodule /x.so a b",
-        "user default on nopass", "include /tmp/none-*.conf"}) {
+        "user default on nopass ~* +@all", "include /tmp/none-*.conf"}) {
     INFO(text);
     CHECK(Load(text) == "");
   }
@@ -141,10 +141,12 @@ TEST_CASE("The first save line replaces the default, others add", "[config]") {
 TEST_CASE("Lines that add up", "[config]") {
   Config config;
   CHECK(Load(config,
-             "user default on \"nopass\"\nuser default +@all\nrename-command FLUSHALL \"\"\n"
+             "user default on \"nopass\" ~* +@all\nuser default on nopass allkeys "
+             "+@all\nrename-command FLUSHALL \"\"\n"
              "rename-command CONFIG cfg\nloadmodule /a.so x\nkeyclass a a:* ttl 5\n"
              "keyclass b b:*\n") == "");
-  CHECK(config.users.get() == Words{"default on nopass", "default +@all"});
+  CHECK(config.users.get() ==
+        Words{"default on nopass ~* +@all", "default on nopass allkeys +@all"});
   const std::vector<std::pair<std::string, std::string>> renamed = {{"FLUSHALL", ""},
                                                                     {"CONFIG", "cfg"}};
   CHECK(config.renamed_commands.get() == renamed);
@@ -187,8 +189,9 @@ TEST_CASE("Users in the file exclude an ACL file", "[config]") {
 
 TEST_CASE("Users who are restricted end the loading, since nobody would be", "[config]") {
   for (const char* line :
-       {"user default on nopass ~* &* +@all", "user default ON allkeys allchannels allcommands",
-        "user default on nopass sanitize-payload ~* &* +@all", "user default", "aclfile \"\"",
+       {"user default on nopass ~* &* +@all",
+        "user default ON nopass allkeys allchannels allcommands",
+        "user default on nopass sanitize-payload ~* &* +@all", "aclfile \"\"",
         // What a stock server writes beside requirepass.
         "requirepass secret\nuser default on sanitize-payload "
         "#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all",
@@ -197,8 +200,11 @@ TEST_CASE("Users who are restricted end the loading, since nobody would be", "[c
     CHECK(Load(line) == "");
   }
   for (const char* line :
-       {"user default on >secret ~* +@all", "user default off", "user default on nopass ~a:* +@all",
-        "user default on nopass ~* +@all -flushall", "user default on \"\"", "user Default on",
+       {"user default on >secret ~* +@all", "user default off", "user default",
+        "user default on ~* &* +@all", "user default nopass ~* &* +@all",
+        "user default on nopass +@all", "user default on nopass ~* &*",
+        "user default on nopass ~a:* +@all", "user default on nopass ~* +@all -flushall",
+        "user default on \"\"", "user Default on",
         "user default on nopass\nuser bob on >secret ~* +@all", "user bob on nopass ~* &* +@all",
         "user default on nopass (~a:* +get)", "requirepass other\nuser default on >secret ~* +@all",
         "requirepass other\nuser default on nopass ~* +@all", "aclfile /etc/redis/users.acl"}) {
