@@ -109,8 +109,22 @@ std::string ClientFilter::ReadCondition(std::string_view word, ArgReader& args) 
   const bool one_way = condition.field == Field::kIdle || condition.field == Field::kMaxAge;
   if (!known || (condition.negated && one_way)) return std::string(error_text::kSyntax);
   std::string error = ReadValue(args, &condition);
-  if (error.empty()) conditions_.push_back(std::move(condition));
+  if (error.empty()) Add(std::move(condition));
   return error;
+}
+
+// Of conditions of one kind the last holds, but identifiers, of which there may be many, add up.
+void ClientFilter::Add(Condition condition) {
+  for (Condition& other : conditions_) {
+    if (other.field != condition.field || other.negated != condition.negated) continue;
+    if (other.field == Field::kId) {
+      other.ids.insert(other.ids.end(), condition.ids.begin(), condition.ids.end());
+    } else {
+      other = std::move(condition);
+    }
+    return;
+  }
+  conditions_.push_back(std::move(condition));
 }
 
 std::string ClientFilter::ReadValue(ArgReader& args, Condition* condition) const {

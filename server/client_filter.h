@@ -67,6 +67,7 @@ class ClientFilter {
   };
 
   std::string ReadCondition(std::string_view word, ArgReader& args);
+  void Add(Condition condition);
   std::string ReadValue(ArgReader& args, Condition* condition) const;
   std::string ReadIds(ArgReader& args, Condition* condition) const;
   std::string ReadDb(ArgReader& args, Condition* condition) const;
