@@ -97,6 +97,8 @@ class Reclaimer {
   // Advances the epoch when every thread has announced the present one; gives the present epoch.
   uint64_t TryAdvance();
   uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
+  // The epoch in which what the caller has unlinked before this is retired.
+  uint64_t EpochAfterUnlinking() { return epoch_.fetch_add(0, std::memory_order_acq_rel); }
 
   LazyFree& lazy_free() { return lazy_free_; }
   const LazyFree& lazy_free() const { return lazy_free_; }
@@ -106,7 +108,7 @@ class Reclaimer {
 
   uint64_t CloseBatch(uint64_t bytes) {
     NoteWaiting(closed_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes);
-    return epoch_.fetch_add(0, std::memory_order_acq_rel);
+    return EpochAfterUnlinking();
   }
   void NoteFreed(uint64_t bytes) {
     NoteWaiting(closed_bytes_.fetch_sub(bytes, std::memory_order_relaxed) - bytes);

@@ -97,8 +97,8 @@ bool Store::MayWriteLogged(size_t effect_bytes) {
 }
 
 void Store::FlushDatabase(StoreThread& thread, int db) {
-  const uint64_t epoch = reclaimer_.epoch();
   std::lock_guard guard(detached_mutex_);
+  const size_t first = detached_.size();
   for (uint32_t i = 0; i < shard_count_; ++i) {
     shards_[i].marks.WipeDatabase(db);
     shards_[i].watches.DatabaseWritten(db);
@@ -107,8 +107,10 @@ void Store::FlushDatabase(StoreThread& thread, int db) {
     const uint64_t bytes = table->record_bytes.Get() + table->segment_bytes.Get();
     detached_keys_.fetch_add(table->keys.Get(), std::memory_order_relaxed);
     memory_limit_.NoteDetached(static_cast<int64_t>(bytes));
-    detached_.push_back({std::move(table), epoch, bytes, bytes, 0});
+    detached_.push_back({std::move(table), 0, bytes, bytes, 0});
   }
+  const uint64_t epoch = reclaimer_.EpochAfterUnlinking();
+  for (size_t i = first; i < detached_.size(); ++i) detached_[i].epoch = epoch;
   if (key_events_ != nullptr) key_events_->OnDatabaseReplaced(db);
 }
 

@@ -41,7 +41,7 @@ void Store::SetKeyClasses(StoreThread& thread, std::vector<KeyClass> classes) {
   for (uint32_t i = 0; i < shard_count_; ++i) shards_[i].SetClasses(thread, fresh.get());
   key_classes_.store(fresh.get(), std::memory_order_release);
   std::swap(owned_classes_, fresh);
-  const uint64_t epoch = reclaimer_.epoch();
+  const uint64_t epoch = reclaimer_.EpochAfterUnlinking();
   std::erase_if(old_classes_, [epoch](const OldClasses& old) { return old.epoch + 2 <= epoch; });
   if (fresh != nullptr) old_classes_.push_back({std::move(fresh), epoch});
   counting_.store(owned_classes_ != nullptr, std::memory_order_release);
