@@ -142,7 +142,6 @@ bool Store::ExpireParts(StoreThread& thread, Shard& shard, Table& table, SlotPla
   thread.expired_parts.Add(names.size());
   table.CountGrown(
       *record, static_cast<int64_t>(container.allocated_bytes()) - static_cast<int64_t>(before));
-  record->set_generation(generation());
   if (container.EarliestDeadline() <= now) *more = true;
   if (!container.empty()) return false;
   if (key_events_ != nullptr) {

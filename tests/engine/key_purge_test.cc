@@ -9,6 +9,7 @@
 
 #include "engine/base/random.h"
 #include "engine/store.h"
+#include "engine/types/hashes.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
 #include "tests/engine/asked_waiter.h"
@@ -48,6 +49,23 @@ TEST_CASE_METHOD(ClassFixture, "a purge removes what was there and leaves what i
   CHECK(Totals("m").keys == 1002);
   CHECK(store_.purge().Pending("m") == 0);
   CHECK(AuditStore(store_).empty());
+}
+
+TEST_CASE_METHOD(ClassFixture,
+                 "a purge takes a hash of which fields have expired since it was asked for") {
+  const std::vector<std::string_view> pairs = {"a", "1", "b", "2"};
+  With("m:h", [&](Db& db, KeyView k) { return hashes::Set(db, k, pairs).ok(); });
+  With("m:h", [&](Db& db, KeyView k) {
+    const std::vector<std::string_view> field = {"a"};
+    const auto ignore = [](hashes::FieldChange) {};
+    return hashes::ExpireFields(db, k, db.now() + 100, keys::kExpireAlways, field, ignore);
+  });
+  REQUIRE(Purge("m", "m:") != nullptr);
+  clock_.AdvanceMillis(1000);
+  store_.Sweep(thread_, clock_.WallMillis(), 1'000'000'000);
+  REQUIRE(Ttl("m:h") > 0);
+  Work();
+  CHECK(Ttl("m:h") == -2);
 }
 
 TEST_CASE_METHOD(ClassFixture, "who waits for a key hears of its purge") {
