@@ -61,9 +61,8 @@ class KeyWatch {
 
   // Since the watch was made or renewed.
   bool written() const { return written_; }
-  // Since it was made.
   bool taken() const { return taken_; }
-  void Renew() { written_ = false; }
+  void Renew() { written_ = taken_ = false; }
 
  private:
   friend class KeyWatches;

@@ -67,9 +67,10 @@ TEST_CASE_METHOD(WatchesFixture, "Each watch of a key is told, until it is renew
       first.Renew();
       CHECK(!first.written());
       watches().Taken(0, key_);
-      first.Renew();
     }
     CHECK(first.taken());
+    first.Renew();
+    CHECK(!first.taken());
     CHECK(!first.written());
     CHECK(!elsewhere.written());
     CHECK(!elsewhere.taken());
