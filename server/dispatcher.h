@@ -265,7 +265,12 @@ class Dispatcher {
   // Of the present command, if it is passed on: by which rule, and its keys.
   const origin::RuleState* passed_state_ = nullptr;
   std::span<const origin::PassedKey> passed_;
-  std::vector<bool> passed_keep_;  // for each
+  struct PassedBefore {
+    bool keep;  // whether what the command leaves is to stay
+    // The deadline of a loaded value, `stale-ttl` included; otherwise kNoDeadline.
+    UnixMillis loaded;
+  };
+  std::vector<PassedBefore> passed_before_;  // for each, what there was
   origin::Wait* written_ = nullptr;
   // What it writes behind, and whether it has taken effect.
   std::vector<std::shared_ptr<origin::PendingWrite>> behind_;

@@ -260,17 +260,18 @@ void Dispatcher::BeginPassed() {
   const int db_index = frame_.client->db_index();
   Tally tally;
   Db db(store_, thread_, tally, db_index, Access::kLocked, worker_.now());
-  passed_keep_.clear();
+  passed_before_.clear();
   for (const origin::PassedKey& passed : passed_) {
     const KeyView key = passed.view();
     const KeyMarks& marks = store_.shard(store_.ShardIndex(key.hash)).marks;
     bool keep = passed.mark == 0 || marks.Owns(db_index, key, passed.mark);
+    const Record* record = db.Find(key, Lookup::kPeek);
     if (keep && passed.part) {
-      const Record* record = db.Find(key, Lookup::kPeek);
       keep = record != nullptr &&
              !origin::Origin::IsOver(*passed_state_->rule, *record, worker_.now());
     }
-    passed_keep_.push_back(keep);
+    const bool loaded = record != nullptr && record->from_origin() && !record->pinned();
+    passed_before_.push_back({keep, loaded ? record->deadline() : kNoDeadline});
   }
 }
 
@@ -290,12 +291,16 @@ void Dispatcher::EndPassed(bool done) {
     if (written_ != nullptr) store_.shard(store_.ShardIndex(key.hash)).marks.Wipe(db_index, key);
     Record* record = db.Find(key, Lookup::kPeek);
     if (record == nullptr) continue;
-    if (!done || !passed_keep_[i]) {
+    const origin::Rule& rule = *passed_state_->rule;
+    const PassedBefore& before = passed_before_[i];
+    if (!done || !before.keep) {
       if (db.Erase(key, FreeCause::kUnlink)) db.Notify(KeyEventClass::kGeneric, "del", key);
     } else if (!record->has_deadline()) {
-      const UnixMillis deadline =
-          origin.DeadlineOfWritten(*passed_state_->rule, key.hash, worker_.now());
+      const UnixMillis deadline = origin.DeadlineOfWritten(rule, key.hash, worker_.now());
       if (deadline != kNoDeadline) db.SetDeadline(key, record, deadline);
+    } else if (record->deadline() == before.loaded) {
+      // What is written is served for the life of what was loaded, but not stale.
+      db.SetDeadline(key, record, before.loaded - rule.stale_ttl_ms);
     }
   }
   if (written_ != nullptr) written_->NoteRun();

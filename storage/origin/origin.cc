@@ -46,11 +46,12 @@ Wait::Result Wait::Take(bool timed_out) {
   // What is under way may still be done in the database; nobody here runs the command any more.
   if (timed_out && write_ != nullptr && !flights_.empty()) {
     write_->waiters.clear();
+    write_.reset();
     flights_.clear();
     result_.settled = true;
     result_.error = "ORIGINERR the origin takes too long";
   }
-  for (const Flight* flight : timed_out ? std::span(flights_) : std::span<Flight*>()) {
+  for (Flight* flight : timed_out ? std::exchange(flights_, {}) : std::vector<Flight*>()) {
     flight->state->figures.Add(RuleFigures::kTimeouts);
     const bool over = HasOldValue(*flight, *this);
     if (!over) flight->state->figures.Add(RuleFigures::kUnanswered);
@@ -59,6 +60,7 @@ Wait::Result Wait::Take(bool timed_out) {
     if (flight->state->rule->on_error == OnError::kError && !over && result_.error.empty()) {
       result_.error = "ORIGINERR the origin takes too long";
     }
+    std::erase_if(flight->waiters, [this](const Flight::Waiter& w) { return w.wait == this; });
   }
   result_.settled = result_.settled || (!result_.settled_keys.empty() && !result_.again);
   return result_;

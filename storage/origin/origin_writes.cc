@@ -153,9 +153,17 @@ void Origin::ForgetInDoubt() {
 }
 
 // A database that takes no writes, as a standby, answers all the same; and that a statement takes too long, as one
-// does whose row is locked, says nothing of others: were the breaker to open, reads would suffer for it.
+// does whose row is locked, says nothing of others: were the breaker to open, reads would suffer for it. Nor does what
+// is refused before it is sent, in which the database has no part.
 void Origin::NoteWriteAnswer(const absl::Status& status) {
-  absl::IsDeadlineExceeded(status) || IsReadOnly(status) ? NoteError(status) : NoteAnswer(status);
+  const bool answered = status.GetPayload({kSqlState.data(), kSqlState.size()}).has_value();
+  if (IsReadOnly(status)) NoteAnswer(absl::OkStatus());
+  if (IsReadOnly(status) || absl::IsDeadlineExceeded(status) ||
+      (absl::IsInvalidArgument(status) && !answered)) {
+    NoteError(status);
+  } else {
+    NoteAnswer(status);
+  }
 }
 
 UnixMillis Origin::DeadlineOfWritten(const Rule& rule, uint64_t hash, UnixMillis now) const {

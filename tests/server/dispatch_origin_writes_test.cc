@@ -251,6 +251,12 @@ TEST_CASE("Fields of a hash are put into one that is whole", "[origin]") {
     server.Expect(client, Request({"HSET", "h:1", "b", "3"}), ":0\r\n");
     CHECK(client.Ask(Request({"HGETALL", "h:1"})) == whole);
     CHECK(server.database.queries() == 1);
+    // It is the client's now, and not served stale.
+    CHECK(client.Ask(Request({"TTL", "h:1"})) == ":10\r\n");
+    server.clock.AdvanceMillis(11'000);
+    server.database.Put("1", Rows{{"1", "3"}});
+    server.Expect(client, Request({"HGETALL", "h:1"}), whole);
+    CHECK(server.database.queries() == 2);
   }
   SECTION("One that is past its time is taken for missing") {
     server.Expect(client, Request({"HLEN", "h:1"}), ":2\r\n");
@@ -300,6 +306,31 @@ TEST_CASE("A database that takes no writes is read all the same", "[origin]") {
   server.Expect(client, Request({"GET", "m:2"}), Bulk("two"));
   server.database.Refuse("1", absl::OkStatus());
   server.Expect(client, Request({"SET", "m:2", "x"}), kOk);
+}
+
+TEST_CASE("The breaker minds what a write says of the database, and only that", "[origin]") {
+  OriginFixture server;
+  server.config.origin_breaker_failures.set(2);
+  server.config.origin_breaker_open_ms.set(500);
+  server.AddRule(Through("m"));
+  absl::Status standby = absl::UnavailableError("the database takes no writes: a standby");
+  standby.SetPayload(absl::string_view(origin::kSqlState.data(), origin::kSqlState.size()),
+                     absl::Cord("25006"));
+  server.database.Refuse("unsent", absl::InvalidArgumentError("what is written is no text"));
+  server.database.Refuse("down", absl::UnavailableError("connection lost"));
+  server.database.Refuse("standby", standby);
+  const auto client = server.Connect();
+  const auto set = [&](const std::string& id, const std::string& error) {
+    server.Expect(client, Request({"SET", "m:" + id, "x"}), "-ORIGINERR " + error + "\r\n");
+  };
+  set("down", "connection lost");
+  set("unsent", "what is written is no text");
+  CHECK_FALSE(server.origin().breaker().open());
+  set("down", "connection lost");
+  CHECK(server.origin().breaker().open());
+  server.clock.AdvanceMillis(600);
+  set("standby", "the database takes no writes: a standby");
+  CHECK_FALSE(server.origin().breaker().open());
 }
 
 }  // namespace alai
