@@ -1,13 +1,14 @@
-// What is known of keys that are not there: that one is being loaded, or that its origin has none.
+// What is known of keys besides their values: that one is being loaded, or written to its origin first, or that its
+// origin has none.
 //
 // Any write to a key wipes its mark, whether the key was there or not, and so does emptying or exchanging its
-// database; that a key expires or is evicted says nothing about its origin and leaves the mark. So a load that
-// still finds its mark at the end knows that nobody has written meanwhile.
+// database; that a key expires or is evicted says nothing about its origin and leaves the mark. So a load,
+// or a write that waits for the origin, that still finds its mark at the end knows that nobody has written meanwhile.
 //
 // Threads     With the shard's writer bit; absent() from any.
 // Invariants  (1) A key has at most one mark.
-//             (2) At most `absent_max` marks of absence, the oldest of which give way. How many loads are
-//                 under way is bounded by who begins them.
+//             (2) At most `absent_max` marks of absence, the oldest of which give way. How many loads and
+//                 writes are under way is bounded by who begins them.
 // Why         A key is known by its database and hash alone, which spares memory. Two keys with the same 64 bits
 //             would share a mark: a load more, or once in many lives a key taken for absent for a while.
 #pragma once

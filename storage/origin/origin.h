@@ -73,8 +73,7 @@ struct PassedKey {
   std::string key;
   uint64_t hash = 0;
   bool part = false;  // fields of a hash are written, and the database may have others
-  uint64_t mark =
-      0;  // what engine/key_marks.h has for it while it is under way, as for a load; 0: nothing
+  uint64_t mark = 0;  // in engine/key_marks.h while it is under way, as for a load; 0: none
 
   KeyView view() const { return {key, hash}; }
 };

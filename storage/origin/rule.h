@@ -58,7 +58,7 @@ struct Rule {
 
   int64_t batch_window_us = 500;
   uint32_t batch_keys_max = 256;
-  int64_t timeout_ms = 1000;  // of one load, queueing included
+  int64_t timeout_ms = 1000;  // of one load or write, queueing included
   OnOverload on_overload = OnOverload::kBusy;
   OnError on_error = OnError::kNil;
 

@@ -6,7 +6,7 @@
 // Invariants  No exception leaves a Source: what goes wrong is a Status with the database's own words.
 //               kUnavailable       there is no connection, or it broke: counts for the circuit breaker. Of a write
 //                                  IsInDoubt() tells whether that was while the database committed it
-//               kDeadlineExceeded  it took too long: counts for it
+//               kDeadlineExceeded  it took too long: counts for it, but of a write, which may wait for a row's lock
 //               others             the statement failed; the connection is good. Of a write:
 //               kInvalidArgument, kFailedPrecondition, kPermissionDenied
 //                                  the database will refuse it whenever it is asked (SQLSTATE 22, 23, 42)
@@ -74,7 +74,7 @@ class Source {
   virtual ~Source() = default;
 
   // Looks a rule's statements over: they can be prepared, and give as many columns, of such types, as the
-  // rule's type needs.
+  // rule's type needs. Its table and the columns that a trigger names are there, too.
   virtual absl::Status Check(const Rule& rule, std::chrono::milliseconds timeout) = 0;
   // One query for all of them.
   virtual absl::Status Load(const Rule& rule, std::span<const KeyArguments> keys,
@@ -87,7 +87,7 @@ class Source {
   // `visit` says whether to go on.
   virtual absl::Status ListKeys(const Rule& rule, std::string_view query, uint64_t limit,
                                 const std::function<bool(KeyArguments)>& visit) = 0;
-  // Runs statements that create something: ORIGIN INSTALL.
+  // Runs statements that create or drop something: ORIGIN INSTALL and UNINSTALL.
   virtual absl::Status Execute(std::string_view statements, std::chrono::milliseconds timeout) = 0;
   // Whether the database answers.
   virtual absl::Status Ping(std::chrono::milliseconds timeout) = 0;
