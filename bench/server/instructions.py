@@ -11,7 +11,6 @@ of 16. Printed are user-mode instructions of all threads a request, and the rati
 Trap: what a server does by the clock is counted, too, and weighs more than it should, since under callgrind
 requests take fifty times as long. So a row needs tens of thousands of requests to come out the same twice.
 """
-import argparse
 import pathlib
 import random
 import re
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from pinned_server import Client, Server, encode, pin_load, split_commands
+from pinned_server import Client, Server, encode, pin_load, read_row_options
 
 KEYS = 100_000
 BATCH = 16
@@ -99,18 +98,10 @@ def measure(command, row, requests):
 
 
 def main():
-    own, commands = split_commands(sys.argv[1:])
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=",".join(ROWS), help="names between commas")
-    parser.add_argument("--requests", type=int, default=50_000)
-    options = parser.parse_args(own)
-    rows = options.rows.split(",")
-    if len(commands) not in (1, 2) or not set(rows) <= set(ROWS):
-        parser.error(f"one or two commands, each after --; the rows are {', '.join(ROWS)}")
+    options, commands = read_row_options(__doc__, ROWS, "--requests", 50_000)
     pin_load()
     print(f"{'request':>8} {'ours':>8}" + (f" {'other':>8} {'ratio':>6}" if len(commands) == 2 else ""))
-    for row in rows:
+    for row in options.rows:
         figures = [measure(command, row, options.requests) for command in commands]
         beside = f" {figures[1]:8.0f} {figures[0] / figures[1]:6.3f}" if len(figures) == 2 else ""
         print(f"{row:>8} {figures[0]:8.0f}{beside}", flush=True)

@@ -10,11 +10,9 @@ reply, and the ratio. Before the rows: the resident megabytes of a server that h
 Trap: the allocator keeps what growing tables have outgrown, so that the figure depends on how far from its
 last growth a table is; `bench/engine/memory_bench.cc` looks at every size from one to two million.
 """
-import argparse
-import sys
 import time
 
-from pinned_server import Client, Server, encode, pin_load, split_commands
+from pinned_server import Client, Server, encode, pin_load, read_row_options
 
 HOUR_S = 3600
 QUARTER_S = 900
@@ -64,19 +62,11 @@ def show(name, figures):
 
 
 def main():
-    own, commands = split_commands(sys.argv[1:])
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=",".join(ROWS), help="names between commas")
-    parser.add_argument("--count", type=int, default=1_000_000)
-    options = parser.parse_args(own)
-    rows = options.rows.split(",")
-    if len(commands) not in (1, 2) or not set(rows) <= set(ROWS):
-        parser.error(f"one or two commands, each after --; the rows are {', '.join(ROWS)}")
+    options, commands = read_row_options(__doc__, ROWS, "--count", 1_000_000)
     pin_load()
     print(f"{'bytes':>10} {'ours':>8}" + (f" {'other':>8} {'ratio':>6}" if len(commands) == 2 else ""))
     show("idle, MB", [idle_megabytes(command) for command in commands])
-    for name in rows:
+    for name in options.rows:
         show(name, [measure(command, ROWS[name], options.count) for command in commands])
 
 

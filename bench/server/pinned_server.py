@@ -1,6 +1,7 @@
 """What comparisons of servers share: a server pinned to core 0 and its CPU time, the load on core 1, and
 a client that speaks RESP2. For one thread.
 """
+import argparse
 import glob
 import os
 import shutil
@@ -110,3 +111,18 @@ def split_commands(words):
         else:
             parts[-1].append(word)
     return parts[0], parts[1:]
+
+
+def read_row_options(description, rows, count_option, count_default):
+    """For a script that measures `rows` of one server, or of two: the options, `rows` among them as a list of
+    names, and the commands."""
+    own, commands = split_commands(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=lambda names: names.split(","), default=list(rows),
+                        help="names between commas")
+    parser.add_argument(count_option, type=int, default=count_default)
+    options = parser.parse_args(own)
+    if len(commands) not in (1, 2) or not set(options.rows) <= set(rows):
+        parser.error(f"one or two commands, each after --; the rows are {', '.join(rows)}")
+    return options, commands
