@@ -4,6 +4,7 @@
 
 #include "engine/base/ascii.h"
 #include "server/command_table.h"
+#include "server/config/directives.h"
 
 namespace alai {
 namespace {
@@ -36,19 +37,9 @@ std::vector<std::string> LoggedArguments(const FinishedCommand& finished) {
   return logged;
 }
 
-constexpr std::string_view kSecretSettings[] = {
-    "requirepass",
-    "masterauth",
-    "primaryauth",
-    "masteruser",
-    "primaryuser",
-    "tls-key-file-pass",
-    "tls-client-key-file-pass",
-};
-
 bool IsSecretSetting(std::string_view name) {
-  return std::ranges::any_of(kSecretSettings,
-                             [&](std::string_view s) { return EqualsIgnoreCase(s, name); });
+  const Directive* const directive = FindDirective(name);
+  return directive != nullptr && directive->has(Directive::kSensitive);
 }
 
 // Whether `index` is among the `count` arguments that follow the word `word`.

@@ -150,6 +150,8 @@ TEST_CASE_METHOD(Fixture, "Secrets are not logged", "[slow_log]") {
   CHECK(Arguments() == Texts{"config", "set", "maxmemory", "1", "requirepass", hidden});
   Add({"config", "set", "RequirePass", "secret"}, 1);
   CHECK(Arguments() == Texts{"config", "set", "RequirePass", hidden});
+  Add({"config", "set", "primaryauth", "secret", "origin-url", "postgresql://user:secret@h"}, 1);
+  CHECK(Arguments() == Texts{"config", "set", "primaryauth", hidden, "origin-url", hidden});
   Add({"config", "set", "dir", "requirepass"}, 1);
   CHECK(Arguments() == Texts{"config", "set", "dir", "requirepass"});
   Add({"acl", "setuser", "bob", ">secret"}, 1);
