@@ -8,6 +8,11 @@
 //
 // Whether a key was written to is what its watch says, not its value: a server that is asked to migrate to
 // itself receives the same value again, which must not be taken for the one that has left.
+//
+// A key is on its way for one client at a time. Were there two, the one that is done would let others write to
+// the key over there, and the RESTORE or DEL of the other, still on its way, would undo what they have written.
+// So whoever finds a key watched waits, with nothing locked or watched, until that is over, at most for its
+// time-out; copies watch their keys for this alone.
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -43,6 +48,7 @@ constexpr size_t kFirstOption = 6;
 // Behind IOERR the key may be on both servers, as clients know.
 constexpr std::string_view kChanging =
     "IOERR keys changed faster than the target instance took them";
+constexpr std::string_view kOnTheirWay = "IOERR keys are on their way for another client";
 constexpr std::string_view kKeyAndKeys =
     "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
 
@@ -128,7 +134,8 @@ class Migration final : public Suspension {
         worker_(call.worker()),
         client_id_(call.client().id()),
         options_(std::move(options)),
-        shards_(call.db().store(), &Migration::WakeForShards, this) {
+        others_(&Migration::Wake, this),
+        shards_(call.db().store(), &Migration::Wake, this) {
     for (const std::string& key : options_.keys) {
       shards_.shards().Add(call.db().store().ShardIndex(Hash(key)));
       moving_.emplace_back().key = key;
@@ -146,6 +153,10 @@ class Migration final : public Suspension {
       step_ = Step::kSettle;
     }
     if (!shards_.Acquire()) return Next::kWait;
+    if (step_ == Step::kEncode && AwaitsOthers(call)) {
+      shards_.Release();
+      return Next::kWait;
+    }
     std::vector<std::string> requests = step_ == Step::kEncode ? Encode(call) : Settle(call);
     ServeWaiters(call);
     shards_.Release();
@@ -163,9 +174,11 @@ class Migration final : public Suspension {
     return Next::kWait;
   }
 
+  void TimedOut(Call& call) override { call.Fail(kOnTheirWay); }
+
  private:
   enum class Step : uint8_t {
-    kEncode,  // locks the shards for an instant and encodes the keys
+    kEncode,  // locks the shards for an instant and encodes the keys, once nobody else moves them
     kSend,    // waits until the other server has answered
     kSettle,  // locks the shards for an instant, deletes what has arrived and encodes what has changed
   };
@@ -175,12 +188,28 @@ class Migration final : public Suspension {
     UnixMillis deadline = kNoDeadline;
     bool absent = false;              // what was sent last says that there is no such key
     State state = State::kSettled;    // nothing more is to be done about it
-    std::unique_ptr<KeyWatch> watch;  // tells of writes since it was encoded, unless it is copied
+    std::unique_ptr<KeyWatch> watch;  // tells of writes since it was encoded
   };
 
-  static void WakeForShards(void* migration) {
+  static void Wake(void* migration) {
     auto* self = static_cast<Migration*>(migration);
     self->worker_.Wake(self->client_id_);
+  }
+
+  // With the shards locked: whether a key is on its way for somebody else, who wakes this one when it is over.
+  bool AwaitsOthers(Call& call) {
+    Store& store = call.db().store();
+    const bool awaits = std::any_of(moving_.begin(), moving_.end(), [&](const Moving& moving) {
+      const KeyView key = MakeKey(moving.key);
+      return WatchesOf(store, key).Await(key, &others_);
+    });
+    if (!awaits) {
+      deadline_ns = INT64_MAX;
+    } else if (deadline_ns == INT64_MAX) {
+      deadline_ns =
+          call.worker().monotonic_ns() + std::chrono::nanoseconds(options_.target.timeout).count();
+    }
+    return awaits;
   }
 
   Db LockedDb(Call& call) const {
@@ -222,17 +251,15 @@ class Migration final : public Suspension {
       const Record* record = Find(db, moving, Lookup::kUse);
       if (record == nullptr) return true;
       requests.push_back(Restore(moving, *record, call.now(), options_.replace));
-      if (!options_.copy) {
-        const KeyView key = MakeKey(moving.key);
-        moving.watch = std::make_unique<KeyWatch>(WatchesOf(db, key), db.index(), key);
-      }
+      const KeyView key = MakeKey(moving.key);
+      moving.watch = std::make_unique<KeyWatch>(WatchesOf(db.store(), key), db.index(), key);
       return false;
     });
     return requests;
   }
 
-  static KeyWatches& WatchesOf(Db& db, KeyView key) {
-    return db.store().shard(db.store().ShardIndex(key.hash)).watches;
+  static KeyWatches& WatchesOf(Store& store, KeyView key) {
+    return store.shard(store.ShardIndex(key.hash)).watches;
   }
 
   // Notes which requests the other server has obeyed, and the first error.
@@ -283,9 +310,8 @@ class Migration final : public Suspension {
         requests.push_back(Restore(moving, *record, call.now(), true));
       } else if (record != nullptr) {
         keys::Delete(db, key);
-        WatchesOf(db, key).Taken(db.index(), key);
         moving.state = State::kSettled;
-      } else if (moving.absent || moving.watch->taken()) {
+      } else if (moving.absent) {
         moving.state = State::kSettled;
       } else {
         const std::string_view words[] = {"DEL", moving.key};
@@ -336,6 +362,7 @@ class Migration final : public Suspension {
   int64_t settling_until_ns_ = 0;  // 0: nothing has been sent for the second time
   std::string error_;              // what the client is told
   std::shared_ptr<PeerLink> link_;
+  KeyWatchWait others_;
   LockRequest shards_;
 };
 

@@ -65,19 +65,37 @@ TEST_CASE_METHOD(WatchesFixture, "Each watch of a key is told, until it is renew
       CHECK(first.written());
       CHECK(second.written());
       first.Renew();
-      CHECK(!first.written());
-      watches().Taken(0, key_);
     }
-    CHECK(first.taken());
-    first.Renew();
-    CHECK(!first.taken());
     CHECK(!first.written());
     CHECK(!elsewhere.written());
-    CHECK(!elsewhere.taken());
     CHECK(watches().any());
   }
   CHECK(!watches().any());
   Set("key", "2");
+}
+
+TEST_CASE_METHOD(WatchesFixture,
+                 "Who waits for the end of a key's watches is woken once by the last",
+                 "[key_watches]") {
+  int woken = 0;
+  const auto wake = [](void* count) { ++*static_cast<int*>(count); };
+  KeyWatchWait wait(wake, &woken);
+  CHECK(!watches().Await(key_, &wait));
+  {
+    KeyWatchWait leaves(wake, &woken);
+    const KeyWatch elsewhere(watches(), 1, key_);
+    {
+      const KeyWatch first(watches(), 0, key_);
+      CHECK(watches().Await(key_, &leaves));
+      CHECK(watches().Await(key_, &wait));
+      CHECK(watches().Await(key_, &wait));
+      CHECK(!watches().Await(KeyView{"other", key_.hash + 1}, &leaves));
+    }
+    CHECK(woken == 0);
+  }
+  CHECK(woken == 1);
+  CHECK(!watches().Await(key_, &wait));
+  CHECK(woken == 1);
 }
 
 }  // namespace

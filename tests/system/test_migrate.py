@@ -250,21 +250,57 @@ class Migrate(ServerCase):
         sent = sum(request[0] == b"RESTORE" for request in target.requests)
         self.assertEqual(self.here.call("MGET", "still", "k"), [None, str(sent).encode()])
 
-    def test_what_another_client_has_moved_is_not_deleted_there(self):
+    def test_a_key_is_on_its_way_for_one_client_at_a_time(self):
         stock = self.stock()
-        other = self.connect(self.ours)
+        there = self.connect(stock)
+        other = self.connect(self.ours, 30.0)
+        arrived: list[int] = []
 
         def answer(request: list[bytes]) -> bytes:
             if request[0] == b"RESTORE":
-                other.call("MIGRATE", "127.0.0.1", stock.port, "k", 0, LONG_MS, "REPLACE")
+                other.send(migrate("127.0.0.1", stock.port, "k", 0, LONG_MS, "REPLACE"))
+                time.sleep(0.2)  # for who does not wait
+                arrived.append(there.call("EXISTS", "k"))
             return b"+OK\r\n"
 
-        target = self.target(answer)
-        self.here.call("SET", "k", "v")
-        reply = self.here.call("MIGRATE", "127.0.0.1", target.port, "k", 0, LONG_MS, "REPLACE")
-        self.assertEqual(reply, OK)
-        self.assertEqual(self.connect(stock).call("GET", "k"), b"v")
-        self.assertEqual([request[0] for request in target.requests], [b"SELECT", b"RESTORE"])
+        for options, reply, arrives in (((), NOKEY, 0), (("COPY",), OK, 1)):
+            with self.subTest(options=options):
+                target = self.target(answer)
+                self.here.call("SET", "k", "v")
+                migration = ("MIGRATE", "127.0.0.1", target.port, "k", 0, LONG_MS, *options)
+                self.assertEqual(self.here.call(*migration), OK)
+                self.assertEqual(other.read(), reply)
+                self.assertEqual(arrived.pop(), 0)
+                self.assertEqual([request[0] for request in target.requests], [b"SELECT", b"RESTORE"])
+                self.assertEqual(there.call("EXISTS", "k"), arrives)
+
+    def test_who_waits_for_a_key_that_is_on_its_way_holds_up_nobody(self):
+        stock = self.stock()
+        hangs = self.target(lambda request: b"")
+        for key in ("k", "another"):
+            self.here.call("SET", key, "v")
+        first = self.ours.connect(5.0)
+        first.send(migrate("127.0.0.1", hangs.port, "k", 0, LONG_MS))
+        while not hangs.requests:
+            time.sleep(0.01)
+        self.assert_error(
+            self.here.call("MIGRATE", "127.0.0.1", stock.port, "k", 0, 100),
+            "IOERR keys are on their way for another client",
+        )
+        second = self.connect(self.ours, 30.0)
+        second.send(
+            migrate("127.0.0.1", stock.port, "", 0, LONG_MS, "KEYS", "another", "k", "missing")
+        )
+        self.assertEqual(self.here.call("MGET", "k", "another"), [b"v", b"v"])
+        self.assertEqual(self.here.call("APPEND", "k", "+"), 2)
+        self.assertEqual(
+            self.here.call("MIGRATE", "127.0.0.1", stock.port, "another", 1, LONG_MS), OK
+        )
+        first.close()
+        self.assertEqual(second.read(), OK)
+        self.assertEqual(self.here.call("DBSIZE"), 0)
+        there = self.connect(stock)
+        self.assertEqual(there.call("MGET", "k", "another"), [b"v+", None])
 
     def test_who_waits_for_a_stream_that_moves_goes_on_waiting(self):
         other = self.connect(self.ours)
