@@ -263,6 +263,10 @@ class Store {
 
   bool MayWriteLogged(size_t effect_bytes);
   void GiveSlots(std::vector<KeyClass>& classes);
+  bool counting_classes() const {
+    return class_changes_counted_.load(std::memory_order_acquire) !=
+           class_changes_.load(std::memory_order_acquire);
+  }
   bool CountByClass(int64_t until_ns);
   void RenewOne(StoreThread& thread, const StoreThread::SeenSliding& seen, UnixMillis now);
   bool TokenBucketExpired(const Record& record) const;
@@ -303,9 +307,10 @@ class Store {
   std::vector<OldClasses> old_classes_;
   std::array<std::atomic<uint32_t>, KeyClasses::kClassesMax> class_eras_{};
   KeyPurge purge_{*this};
-  std::mutex counting_mutex_;  // guards what follows
+  std::mutex counting_mutex_;  // guards counting_shard_
   uint32_t counting_shard_ = 0;
-  std::atomic<bool> counting_{false};
+  std::atomic<uint64_t> class_changes_{0};
+  std::atomic<uint64_t> class_changes_counted_{0};  // keys are counted as of so many changes
   std::mutex detached_mutex_;
   std::vector<Detached> detached_;
   std::atomic<uint64_t> detached_keys_{0};

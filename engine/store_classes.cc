@@ -44,11 +44,11 @@ void Store::SetKeyClasses(StoreThread& thread, std::vector<KeyClass> classes) {
   const uint64_t epoch = reclaimer_.EpochAfterUnlinking();
   std::erase_if(old_classes_, [epoch](const OldClasses& old) { return old.epoch + 2 <= epoch; });
   if (fresh != nullptr) old_classes_.push_back({std::move(fresh), epoch});
-  counting_.store(owned_classes_ != nullptr, std::memory_order_release);
+  class_changes_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 bool Store::ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
-  const bool counting = counting_.load(std::memory_order_acquire);
+  const bool counting = counting_classes();
   // A purge goes on when its class has gone.
   if (!counting && !purge_.pending()) [[likely]]
     return false;
@@ -57,10 +57,12 @@ bool Store::ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
   return purge_.Step(thread, now, std::max<int64_t>(until_ns - clock_.MonotonicNanos(), 0));
 }
 
-// Goes round over the shards; one round without anything left to count is the end.
+// Goes round over the shards; one round without anything left to count is the end. Should classes change during
+// the round, it has counted for those before, and another follows.
 bool Store::CountByClass(int64_t until_ns) {
   std::unique_lock guard(counting_mutex_, std::try_to_lock);
   if (!guard.owns_lock()) return false;
+  const uint64_t changes = class_changes_.load(std::memory_order_acquire);
   uint32_t counted = 0;
   while (counted < shard_count_) {
     Shard& shard = shards_[counting_shard_];
@@ -79,8 +81,8 @@ bool Store::CountByClass(int64_t until_ns) {
     }
     if (clock_.MonotonicNanos() >= until_ns && counted < shard_count_) return true;
   }
-  counting_.store(false, std::memory_order_release);
-  return false;
+  class_changes_counted_.store(changes, std::memory_order_release);
+  return counting_classes();
 }
 
 void Store::CountClass(StoreThread& thread, std::string_view key, ClassFigures::Count count) {
@@ -108,7 +110,7 @@ void Store::SumClass(uint32_t slot, ClassTotals* totals) const {
       totals->bytes += census->figures(slot).bytes.Get();
     }
   }
-  totals->counting = counting_.load(std::memory_order_relaxed);
+  totals->counting = counting_classes();
 }
 
 void Store::ResetClassFigures() {

@@ -14,6 +14,7 @@
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
+#include "tests/engine/all_shards.h"
 #include "tests/engine/key_class_rule.h"
 #include "tests/engine/recorder.h"
 
@@ -30,10 +31,7 @@ class ClassFixture {
   }
 
   void SetClasses(std::vector<KeyClass> classes) {
-    LockRequest all(
-        store_, [](void*) {}, nullptr);
-    all.shards().AddAll(store_.shard_count());
-    REQUIRE(all.Acquire());
+    const AllShards all(store_);
     store_.SetKeyClasses(thread_, std::move(classes));
   }
   void StartRecording() {

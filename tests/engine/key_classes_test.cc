@@ -1,7 +1,9 @@
 // What the rules of a key's class do to its deadline, and what is counted of it.
 #include "engine/key_classes.h"
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/random.h"
@@ -9,6 +11,7 @@
 #include "engine/types/keys.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
+#include "tests/engine/all_shards.h"
 #include "tests/engine/class_fixture.h"
 #include "tests/engine/key_class_rule.h"
 #include "tests/engine/store_audit.h"
@@ -18,6 +21,19 @@ namespace alai {
 namespace {
 
 using Lines = std::vector<std::string>;
+
+// Calls a function when it is asked for the time once more than `calls_before` times.
+class CallingClock final : public Clock {
+ public:
+  int64_t WallMicros() const override { return ClassFixture::kStartMs * 1000; }
+  int64_t MonotonicNanos() const override {
+    if (call != nullptr && calls_before-- == 0) std::exchange(call, nullptr)();
+    return 0;
+  }
+
+  mutable int calls_before = 0;
+  mutable std::function<void()> call;
+};
 
 TEST_CASE_METHOD(ClassFixture,
                  "a write that leaves a key without a deadline gives it its class's") {
@@ -72,16 +88,14 @@ TEST_CASE_METHOD(ClassFixture, "keys that move into a class are given its deadli
   const auto rename = [](Db& db, KeyView k) {
     return keys::Rename(db, MakeKey("other"), k, true) == Errc::kOk;
   };
-  LockRequest all(
-      store_, [](void*) {}, nullptr);
-  all.shards().AddAll(store_.shard_count());
-  REQUIRE(all.Acquire());
-  Tally tally;
-  Db db(store_, thread_, tally, 0, Access::kLocked, clock_.WallMillis());
-  REQUIRE(rename(db, MakeKey("m:renamed")));
-  Db there = db.Sibling(1);
-  REQUIRE(keys::Copy(db, MakeKey("m:renamed"), there, MakeKey("m:copied"), false));
-  all.Release();
+  {
+    const AllShards all(store_);
+    Tally tally;
+    Db db(store_, thread_, tally, 0, Access::kLocked, clock_.WallMillis());
+    REQUIRE(rename(db, MakeKey("m:renamed")));
+    Db there = db.Sibling(1);
+    REQUIRE(keys::Copy(db, MakeKey("m:renamed"), there, MakeKey("m:copied"), false));
+  }
   CHECK(Ttl("m:renamed") == kTtlMs);
   CHECK(Ttl("m:copied", 1) == kTtlMs);
 }
@@ -155,10 +169,7 @@ TEST_CASE_METHOD(ClassFixture, "a deadline from EXPIRE stands when its key comes
     Set("m:1");
     REQUIRE(Expire("other", 5000));
     REQUIRE(Expire("m:1", 5000));
-    LockRequest all(
-        store_, [](void*) {}, nullptr);
-    all.shards().AddAll(store_.shard_count());
-    REQUIRE(all.Acquire());
+    const AllShards all(store_);
     Tally tally;
     Db db(store_, thread_, tally, 0, Access::kLocked, clock_.WallMillis());
     REQUIRE(keys::Rename(db, MakeKey("other"), MakeKey("s:1"), true) == Errc::kOk);
@@ -297,10 +308,7 @@ TEST_CASE_METHOD(ClassFixture, "keys and bytes are counted while classes and key
       store_.ClassWork(thread_, clock_.WallMillis(), 0);
       change(50);
       if (random.Below(40) == 0) {
-        LockRequest all(
-            store_, [](void*) {}, nullptr);
-        all.shards().AddAll(store_.shard_count());
-        REQUIRE(all.Acquire());
+        const AllShards all(store_);
         random.Below(2) == 0 ? store_.FlushDatabase(thread_, 0) : store_.SwapDatabases(0, 1);
       }
     }
@@ -309,6 +317,43 @@ TEST_CASE_METHOD(ClassFixture, "keys and bytes are counted while classes and key
   SetClasses({});
   CHECK(store_.key_classes() == nullptr);
   CHECK(AuditStore(store_).empty());
+}
+
+TEST_CASE("Keys are counted anew when classes change at any moment of a count") {
+  bool changed = true;
+  for (int calls = 0; changed; ++calls) {
+    CallingClock clock;
+    Store store({.databases = 1, .shards = 2, .clock = &clock});
+    StoreThread& thread = *store.RegisterThread();
+    const auto set_classes = [&](std::vector<KeyClass> classes) {
+      const AllShards all(store);
+      store.SetKeyClasses(thread, std::move(classes));
+    };
+    for (int i = 0; i < 100; ++i) {
+      const std::string name = "m:" + std::to_string(i);
+      const KeyView key = MakeKey(name);
+      store.LockOf(key.hash).Lock();
+      Tally tally;
+      Db db(store, thread, tally, 0, Access::kLocked, clock.WallMillis());
+      strings::Set(db, key, "v", kNoDeadline);
+      store.LockOf(key.hash).Unlock();
+    }
+    set_classes({Rule("m")});
+    changed = false;
+    clock.calls_before = calls;
+    clock.call = [&] {
+      changed = true;
+      set_classes({Rule("x"), Rule("m")});
+    };
+    for (int i = 0; i < 100; ++i) store.ClassWork(thread, clock.WallMillis(), 1);
+    CAPTURE(calls);
+    ClassTotals totals;
+    store.SumClass(store.key_classes()->FindByName("m")->slot, &totals);
+    CHECK(totals.keys == 100);
+    CHECK_FALSE(totals.counting);
+    clock.call = nullptr;
+    store.UnregisterThread(&thread);
+  }
 }
 
 TEST_CASE_METHOD(ClassFixture, "a class keeps its figures while others come and go") {

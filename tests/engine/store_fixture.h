@@ -6,6 +6,7 @@
 
 #include "engine/store.h"
 #include "tests/catch.h"
+#include "tests/engine/all_shards.h"
 
 namespace alai {
 
@@ -54,12 +55,10 @@ class StoreFixture {
     }
   }
   void Flush(int index) {
-    LockRequest all(
-        store_, [](void*) {}, nullptr);
-    all.shards().AddAll(store_.shard_count());
-    REQUIRE(all.Acquire());
-    store_.FlushDatabase(thread_, index);
-    all.Release();
+    {
+      const AllShards all(store_);
+      store_.FlushDatabase(thread_, index);
+    }
     while (store_.FreeDetached(thread_, 1'000'000)) thread_.Quiescent();
   }
 

@@ -7,6 +7,7 @@
 
 #include "engine/base/random.h"
 #include "tests/catch.h"
+#include "tests/engine/all_shards.h"
 #include "tests/engine/store_fixture.h"
 
 namespace alai {
@@ -216,17 +217,16 @@ TEST_CASE_METHOD(StoreFixture, "a random key is found among expired ones") {
 TEST_CASE_METHOD(StoreFixture, "databases are apart, can be exchanged and emptied") {
   for (uint64_t i = 0; i < 5'000; ++i) Put(Key(i), "zero", kNoDeadline, 0);
   for (uint64_t i = 0; i < 3'000; ++i) Put(Key(i), "one", clock_.WallMillis() + 500, 1);
-  LockRequest all(
-      store_, [](void*) {}, nullptr);
-  all.shards().AddAll(store_.shard_count());
-  REQUIRE(all.Acquire());
-  store_.SwapDatabases(0, 1);
-  all.Release();
+  {
+    const AllShards all(store_);
+    store_.SwapDatabases(0, 1);
+  }
   CHECK(Get(Key(1), 0) == "one");
   CHECK(Get(Key(1), 1) == "zero");
-  REQUIRE(all.Acquire());
-  store_.FlushDatabase(thread_, 1);
-  all.Release();
+  {
+    const AllShards all(store_);
+    store_.FlushDatabase(thread_, 1);
+  }
   CHECK(store_.KeyCount(1) == 0);
   CHECK(Get(Key(1), 1) == "(nil)");
   CHECK(store_.Memory().detached_keys == 5'000);
