@@ -168,6 +168,11 @@ void PostgresConnection::Shut() {
   if (descriptor_ >= 0) shutdown(descriptor_, SHUT_RDWR);
 }
 
+void PostgresConnection::Arm() {
+  const std::lock_guard lock(mutex_);
+  shut_ = false;
+}
+
 bool PostgresConnection::shut() {
   const std::lock_guard lock(mutex_);
   return shut_;
@@ -212,10 +217,6 @@ absl::Status PostgresConnection::Transact(Access access, std::chrono::millisecon
   std::string begin = access == Access::kReadOnly ? "BEGIN READ ONLY" : "BEGIN READ WRITE";
   if (timeout.count() > 0) {
     begin += "; SET LOCAL statement_timeout = " + std::to_string(timeout.count());
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    shut_ = false;
   }
   const bool was_open = is_open();
   absl::Status status = Begin(begin);

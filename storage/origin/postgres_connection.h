@@ -46,9 +46,10 @@ class PostgresConnection {
   // The same with libpqxx's connection, for notifications.
   absl::Status Guard(absl::FunctionRef<absl::Status(pqxx::connection&)> body);
 
-  // Any thread: what waits for the database fails now, and the connection is of no more use. While it is being
-  // opened, the transaction that is to follow fails then.
+  // Any thread: what waits for the database fails now, and the connection is of no more use. A transaction that is
+  // to follow, perhaps once it has been opened, fails as well, until Arm() says that another call begins.
   void Shut();
+  void Arm();
 
  private:
   absl::Status Begin(const std::string& begin);
@@ -59,7 +60,7 @@ class PostgresConnection {
   std::unique_ptr<pqxx::errorhandler> notices_;  // of the session
   std::mutex mutex_;
   int descriptor_ = -1;  // guarded by mutex_, as is the next
-  bool shut_ = false;    // since the present transaction began
+  bool shut_ = false;    // since the last Arm()
 };
 
 // Runs one statement with parameters $1 …, passed as text and typed by the database. At most

@@ -266,6 +266,8 @@ class PostgresSource::Call {
     const std::lock_guard lock(source->mutex_);
     source->calling_ = true;
     source->interrupted_ = false;
+    // Here, where Interrupt() cannot come in between, so that none of this call is lost.
+    source->connection_->Arm();
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
