@@ -389,7 +389,12 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   return true;
 }
 
-bool Origin::Submit(Call call, int64_t timeout_ms, int64_t until_ns) {
+bool Origin::Submit(Call call, int64_t timeout_ms) {
+  return SubmitCall([run = std::move(call)](Source& source, const Connections*) { run(source); },
+                    timeout_ms, INT64_MAX);
+}
+
+bool Origin::SubmitCall(LoaderCall call, int64_t timeout_ms, int64_t until_ns) {
   constexpr size_t kCallsMax = 10'000;
   std::lock_guard guard(mutex_);
   if (connections_ == nullptr || calls_.size() >= kCallsMax) return false;

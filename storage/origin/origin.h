@@ -224,9 +224,9 @@ class Origin final : public MissSource {
   std::shared_ptr<RuleState> WriterOf(int db, std::string_view key, KeyArguments* arguments) const;
 
   // Runs on a loader thread with its connection, before any loads; false: there are none, or too much waits. It is
-  // interrupted when it has taken so long, or at that time, in monotonic nanoseconds.
+  // interrupted when it has taken so long.
   using Call = std::function<void(Source&)>;
-  bool Submit(Call call, int64_t timeout_ms, int64_t until_ns = INT64_MAX);
+  bool Submit(Call call, int64_t timeout_ms);
 
   void Pause(bool paused);
   bool paused() const { return paused_.load(std::memory_order_relaxed); }
@@ -309,12 +309,17 @@ class Origin final : public MissSource {
     std::atomic<bool> ended{false};      // all of it but the watchdog
   };
   using Batch = std::vector<Flight*>;
+  // Gets the connections that it is run on; nullptr: there is no database any more, and this is the thread that took
+  // it away, which must not wait for shards.
+  using LoaderCall = std::function<void(Source&, const Connections*)>;
   struct QueuedCall {
-    Call run;
+    LoaderCall run;
     int64_t timeout_ns = 0;
     int64_t until_ns = 0;
   };
 
+  // It is interrupted at `until_ns`, too, in monotonic nanoseconds.
+  bool SubmitCall(LoaderCall call, int64_t timeout_ms, int64_t until_ns);
   const Snapshot& snapshot() const { return *snapshot_.load(std::memory_order_acquire); }
   bool KnownAbsent(int db, KeyView key, UnixMillis now);
   // For how long a value that is loaded now may be served, 0: for ever; and when it leaves memory, which is later by
@@ -380,7 +385,12 @@ class Origin final : public MissSource {
   void EndQueued();
   // origin_writes.cc: writes that are passed through.
   void SendWrite(const std::shared_ptr<WriteFlight>& sent,
-                 const std::vector<WriteRequest>& requests, Source& source);
+                 const std::vector<WriteRequest>& requests, Source& source,
+                 const Connections* connections);
+  // On connections that were the origin's a moment ago.
+  absl::Status SendNow(const std::shared_ptr<WriteFlight>& sent,
+                       const std::vector<WriteRequest>& requests, Source& source,
+                       const Connections& connections);
   void BeginMarks(const WriteFlight& flight);
   void EndMarks(const WriteFlight& flight);
   // False: nobody waits for it any more.

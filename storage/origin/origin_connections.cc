@@ -125,7 +125,7 @@ void Origin::Replace(std::unique_ptr<Connections> fresh) {
   }
   if (wrote) behind_.Stop();
   GoneSource gone;
-  for (const QueuedCall& call : orphans) call.run(gone);
+  for (const QueuedCall& call : orphans) call.run(gone, nullptr);
 }
 
 // With mutex_ held.

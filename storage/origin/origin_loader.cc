@@ -47,7 +47,7 @@ void Origin::LoaderMain(Loader& loader) {
     lock.unlock();
     if (call.run != nullptr) {
       loader.call_until_ns = std::min(NowNanos() + call.timeout_ns, call.until_ns);
-      std::exchange(call.run, nullptr)(*loader.source);
+      std::exchange(call.run, nullptr)(*loader.source, &loader.of);
       loader.call_until_ns = INT64_MAX;
     } else {
       thread->GoOnline();
@@ -406,9 +406,12 @@ void Origin::CheckRules() {
 // With mutex_ held.
 void Origin::CheckRule(RuleState& rule_state) {
   rule_state.checked_ns = NowNanos();
-  Call check = [this, state = rule_state.shared_from_this()](Source& source) {
+  LoaderCall check = [this, state = rule_state.shared_from_this()](Source& source,
+                                                                   const Connections* connections) {
     const absl::Status status =
         source.Check(*state->rule, std::chrono::milliseconds(state->rule->timeout_ms));
+    // The database in its place is asked as well.
+    if (connections == nullptr || connections->withdrawn) return;
     NoteAnswer(status);
     const std::string why(status.message().data(), status.message().size());
     std::lock_guard guard(mutex_);

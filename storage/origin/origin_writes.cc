@@ -62,40 +62,49 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKe
     wait.write_ = flight;
     wait.deadline_ns_ = flight->deadline_ns + kWriteGraceNanos;
   }
-  const bool begun = Submit([this, flight, sent = std::move(requests)](
-                                Source& source) { SendWrite(flight, sent, source); },
-                            rule.timeout_ms, flight->deadline_ns);
-  if (begun) return true;
+  LoaderCall send = [this, flight, sent = std::move(requests)](Source& source,
+                                                               const Connections* connections) {
+    SendWrite(flight, sent, source, connections);
+  };
+  if (SubmitCall(std::move(send), rule.timeout_ms, flight->deadline_ns)) return true;
   *why = "there is no origin, or too much waits for it";
   return false;
 }
 
 void Origin::SendWrite(const std::shared_ptr<WriteFlight>& sent,
-                       const std::vector<WriteRequest>& requests, Source& source) {
+                       const std::vector<WriteRequest>& requests, Source& source,
+                       const Connections* connections) {
   WriteFlight& flight = *sent;
-  const Rule& rule = *flight.state->rule;
   absl::Status status = absl::UnavailableError("the origin is no longer there");
-  const int64_t left_ms = (flight.deadline_ns - NowNanos()) / kNanosPerMilli;
-  // Otherwise this may be a thread that must not wait for shards: the one that took the database away.
-  if (connected() && left_ms <= 0) {
-    status = absl::DeadlineExceededError("the origin takes too long");
-  } else if (connected()) {
-    BeginMarks(flight);
-    std::vector<RuledWrite> writes;
-    for (const WriteRequest& request : requests) writes.push_back({rule, request});
-    status = source.Write(writes, std::chrono::milliseconds(left_ms));
-    NoteWriteAnswer(status);
-    if (IsInDoubt(status)) {
-      Forget(flight);
-      std::lock_guard guard(mutex_);
-      in_doubt_.push_back({sent, NowNanos() + left_ms * kNanosPerMilli + kCommitGraceNanos});
-    } else if (!status.ok()) {
-      EndMarks(flight);
-    }
+  if (connections != nullptr && !connections->withdrawn) {
+    status = SendNow(sent, requests, source, *connections);
   }
   flight.state->figures.Add(RuleFigures::kWrites, requests.size());
   if (!status.ok()) flight.state->figures.Add(RuleFigures::kWriteErrors, requests.size());
   if (!EndWrite(flight, status) && status.ok()) Forget(flight);
+}
+
+absl::Status Origin::SendNow(const std::shared_ptr<WriteFlight>& sent,
+                             const std::vector<WriteRequest>& requests, Source& source,
+                             const Connections& connections) {
+  const WriteFlight& flight = *sent;
+  const Rule& rule = *flight.state->rule;
+  const int64_t left_ms = (flight.deadline_ns - NowNanos()) / kNanosPerMilli;
+  if (left_ms <= 0) return absl::DeadlineExceededError("the origin takes too long");
+  BeginMarks(flight);
+  std::vector<RuledWrite> writes;
+  for (const WriteRequest& request : requests) writes.push_back({rule, request});
+  absl::Status status = source.Write(writes, std::chrono::milliseconds(left_ms));
+  // Another database has its own breaker to mind.
+  if (!connections.withdrawn) NoteWriteAnswer(status);
+  if (IsInDoubt(status)) {
+    Forget(flight);
+    std::lock_guard guard(mutex_);
+    in_doubt_.push_back({sent, NowNanos() + left_ms * kNanosPerMilli + kCommitGraceNanos});
+  } else if (!status.ok()) {
+    EndMarks(flight);
+  }
+  return status;
 }
 
 // Whatever else becomes of a key from here on, a write, a load or a change that is heard of, takes its mark away.

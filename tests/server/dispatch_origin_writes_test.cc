@@ -333,4 +333,26 @@ TEST_CASE("The breaker minds what a write says of the database, and only that", 
   CHECK_FALSE(server.origin().breaker().open());
 }
 
+TEST_CASE("What a write says of a database that was taken away does not concern the next one",
+          "[origin]") {
+  OriginFixture server;
+  server.config.origin_breaker_failures.set(1);
+  server.AddRule(Through("m"));
+  server.database.Put("2", "two");
+  const auto client = server.Connect();
+  const auto other = server.Connect();
+  CHECK(other.Ask(Request({"PING"})) == "+PONG\r\n");
+  server.database.HoldWrites();
+  client.Send(Request({"SET", "m:1", "x"}));
+  server.RunUntil([&] { return server.database.writers_waiting() == 1; });
+  CHECK(other.Ask(Request({"CONFIG", "SET", "origin-url", "fake:other"})) == kOk);
+  const std::string error = "-ORIGINERR interrupted\r\n";
+  CHECK(server.Await(client, error.size()) == error);
+  CHECK_FALSE(server.origin().breaker().open());
+  CHECK(server.origin().last_error().empty());
+  server.database.ReleaseWrites();
+  server.Expect(client, Request({"GET", "m:2"}), Bulk("two"));
+  server.Expect(client, Request({"SET", "m:1", "x"}), kOk);
+}
+
 }  // namespace alai
