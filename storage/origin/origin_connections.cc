@@ -151,8 +151,9 @@ void Origin::WatchdogMain(Connections& connections) {
     const auto look_after = [now_ns](Loader& loader) {
       int64_t until = loader.call_until_ns;
       if (until > now_ns) return;
-      // Once for each call.
-      if (loader.call_until_ns.compare_exchange_strong(until, INT64_MAX)) {
+      // And again in a while: it may be about to ask the database.
+      const int64_t again_ns = now_ns + kWatchdogMillis * kNanosPerMilli;
+      if (loader.call_until_ns.compare_exchange_strong(until, again_ns)) {
         loader.source->Interrupt();
       }
     };

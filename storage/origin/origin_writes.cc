@@ -89,18 +89,23 @@ absl::Status Origin::SendNow(const std::shared_ptr<WriteFlight>& sent,
                              const Connections& connections) {
   const WriteFlight& flight = *sent;
   const Rule& rule = *flight.state->rule;
-  const int64_t left_ms = (flight.deadline_ns - NowNanos()) / kNanosPerMilli;
-  if (left_ms <= 0) return absl::DeadlineExceededError("the origin takes too long");
+  const auto left_ms = [&] { return (flight.deadline_ns - NowNanos()) / kNanosPerMilli; };
+  absl::Status status = absl::DeadlineExceededError("the origin takes too long");
+  if (left_ms() <= 0) return status;
   BeginMarks(flight);
-  std::vector<RuledWrite> writes;
-  for (const WriteRequest& request : requests) writes.push_back({rule, request});
-  absl::Status status = source.Write(writes, std::chrono::milliseconds(left_ms));
-  // Another database has its own breaker to mind.
-  if (!connections.withdrawn) NoteWriteAnswer(status);
+  // Their shards may have been busy for longer than there was time.
+  const int64_t timeout_ms = left_ms();
+  if (timeout_ms > 0) {
+    std::vector<RuledWrite> writes;
+    for (const WriteRequest& request : requests) writes.push_back({rule, request});
+    status = source.Write(writes, std::chrono::milliseconds(timeout_ms));
+    // Another database has its own breaker to mind.
+    if (!connections.withdrawn) NoteWriteAnswer(status);
+  }
   if (IsInDoubt(status)) {
     Forget(flight);
     std::lock_guard guard(mutex_);
-    in_doubt_.push_back({sent, NowNanos() + left_ms * kNanosPerMilli + kCommitGraceNanos});
+    in_doubt_.push_back({sent, NowNanos() + timeout_ms * kNanosPerMilli + kCommitGraceNanos});
   } else if (!status.ok()) {
     EndMarks(flight);
   }

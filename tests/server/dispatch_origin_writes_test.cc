@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "engine/base/hash.h"
+#include "engine/store.h"
 #include "tests/catch.h"
 #include "tests/server/origin_fixture.h"
 
@@ -353,6 +355,25 @@ TEST_CASE("What a write says of a database that was taken away does not concern 
   server.database.ReleaseWrites();
   server.Expect(client, Request({"GET", "m:2"}), Bulk("two"));
   server.Expect(client, Request({"SET", "m:1", "x"}), kOk);
+}
+
+TEST_CASE("A write whose time has passed when its keys can be marked is not sent", "[origin]") {
+  OriginFixture server;
+  server.AddRule(Through("m", {"timeout-ms", "1000"}));
+  const auto client = server.Connect();
+  CHECK(client.Ask(Request({"PING"})) == "+PONG\r\n");
+  ShardLock& lock = server.local().server().store().LockOf(Hash("m:1"));
+  REQUIRE(lock.TryLock());
+  client.Send(Request({"SET", "m:1", "x"}));
+  server.local().RunUntilIdle();
+  // So that the loader has come to the shard; else it finds the time over before.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  server.clock.AdvanceMillis(1'050);
+  lock.Unlock();
+  const std::string error = "-ORIGINERR the origin takes too long\r\n";
+  CHECK(server.Await(client, error.size()) == error);
+  server.Expect(client, Request({"SET", "m:2", "x"}), kOk);
+  CHECK(server.database.writes() == std::vector<std::string>{"2=x"});
 }
 
 }  // namespace alai
