@@ -16,6 +16,8 @@ namespace alai::origin {
 
 // While changes in the database may go unheard, nothing is kept for longer.
 inline constexpr int64_t kDeafTtlMillis = 1000;
+// From the end of a write's time, at which the database ends it, to its connection's being shut.
+inline constexpr int64_t kWriteWatchMillis = 50;
 
 struct Flight {
   // kWithdrawn: it was asked of a database that is no longer the origin's.

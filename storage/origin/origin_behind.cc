@@ -145,8 +145,9 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   const auto statements = static_cast<int64_t>(writes.size());
   const int64_t patience_ms =
       kBatchPatience * timeout_ms + timeout_ms * statements / kStatementsPerTimeout;
-  writer.call_until_ns = NowNanos() + patience_ms * kNanosPerMilli;
-  const absl::Status status = writer.source->Write(writes, std::chrono::milliseconds(timeout_ms));
+  writer.call_until_ns = NowNanos() + (patience_ms + kWriteWatchMillis) * kNanosPerMilli;
+  const absl::Status status = writer.source->Write(writes, std::chrono::milliseconds(timeout_ms),
+                                                   std::chrono::milliseconds(patience_ms));
   writer.call_until_ns = INT64_MAX;
   // Were the breaker to open for a statement that takes too long, that one would be each time the one that it lets
   // through.

@@ -25,7 +25,8 @@ class GoneSource final : public Source {
                     LoadResult*) override {
     return Gone();
   }
-  absl::Status Write(std::span<const RuledWrite>, std::chrono::milliseconds) override {
+  absl::Status Write(std::span<const RuledWrite>, std::chrono::milliseconds,
+                     std::chrono::milliseconds) override {
     return Gone();
   }
   absl::Status ListKeys(const Rule&, std::string_view, uint64_t,

@@ -18,7 +18,7 @@
 namespace alai::origin {
 namespace {
 
-// From the end of a write that takes too long to its being known.
+// From the end of a write that takes too long to its being known; longer than kWriteWatchMillis.
 constexpr int64_t kWriteGraceNanos = 100 * kNanosPerMilli;
 // From the end of its time to that of a COMMIT of which nothing is heard any more.
 constexpr int64_t kCommitGraceNanos = 1000 * kNanosPerMilli;
@@ -66,7 +66,9 @@ bool Origin::Write(const std::shared_ptr<RuleState>& state, std::vector<PassedKe
                                                                const Connections* connections) {
     SendWrite(flight, sent, source, connections);
   };
-  if (SubmitCall(std::move(send), rule.timeout_ms, flight->deadline_ns)) return true;
+  // When both come at one time, the database's word is better: it says that it is well.
+  const int64_t watched_ns = flight->deadline_ns + kWriteWatchMillis * kNanosPerMilli;
+  if (SubmitCall(std::move(send), rule.timeout_ms + kWriteWatchMillis, watched_ns)) return true;
   *why = "there is no origin, or too much waits for it";
   return false;
 }
@@ -98,7 +100,8 @@ absl::Status Origin::SendNow(const std::shared_ptr<WriteFlight>& sent,
   if (timeout_ms > 0) {
     std::vector<RuledWrite> writes;
     for (const WriteRequest& request : requests) writes.push_back({rule, request});
-    status = source.Write(writes, std::chrono::milliseconds(timeout_ms));
+    const std::chrono::milliseconds timeout(timeout_ms);
+    status = source.Write(writes, timeout, timeout);
     // Another database has its own breaker to mind.
     if (!connections.withdrawn) NoteWriteAnswer(status);
   }

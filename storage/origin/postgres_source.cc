@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/clock.h"
+#include "engine/base/steady_time.h"
 #include "storage/origin/postgres_connection.h"
 #include "storage/origin/postgres_text.h"
 #include "storage/origin/statement.h"
@@ -245,6 +247,35 @@ class Collector {
   std::vector<size_t> bytes_;   // of each key so far
 };
 
+// What is left for the statements of one transaction. The database is told when it is less than what it was told
+// before, which is rare, as that takes a round trip.
+class TimeShare {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  // `given`: the time of a statement, as the transaction begins with.
+  TimeShare(milliseconds given, milliseconds all) : given_(given), end_ns_(Now() + ToNanos(all)) {}
+
+  milliseconds given() const { return given_; }
+  absl::Status GiveNext(pqxx::nontransaction& transaction) {
+    const milliseconds left((end_ns_ - Now()) / nanos::kPerMilli);
+    if (left.count() <= 0) return absl::DeadlineExceededError("the statements take too long");
+    if (left + kSlack >= given_) return absl::OkStatus();
+    given_ = left;
+    transaction.exec(absl::StrCat("SET LOCAL statement_timeout = ", left.count()));
+    return absl::OkStatus();
+  }
+
+ private:
+  // By so much the last statement may outlast the time of all.
+  static constexpr milliseconds kSlack{10};
+
+  static int64_t Now() { return SystemClock::Get()->MonotonicNanos(); }
+  static int64_t ToNanos(milliseconds time) { return time.count() * nanos::kPerMilli; }
+
+  milliseconds given_;
+  const int64_t end_ns_;
+};
+
 // Arrays for $1 … of a batch query.
 std::vector<std::string> Columns(const Rule& rule, std::span<const KeyArguments> keys,
                                  const std::vector<size_t>& positions) {
@@ -343,6 +374,7 @@ absl::Status PostgresSource::Load(const Rule& rule, std::span<const KeyArguments
 }
 
 absl::Status PostgresSource::Write(std::span<const RuledWrite> writes,
+                                   std::chrono::milliseconds statement_timeout,
                                    std::chrono::milliseconds timeout) {
   for (const auto& [rule, request] : writes) {
     if (!CanBeAsked(request.arguments) || (request.value && !IsDatabaseText(*request.value))) {
@@ -351,9 +383,12 @@ absl::Status PostgresSource::Write(std::span<const RuledWrite> writes,
     }
   }
   Call call(this);
-  return call.Done(
-      connection_->Transact(Access::kReadWrite, timeout, [&](pqxx::nontransaction& transaction) {
+  TimeShare share(std::min(statement_timeout, timeout), timeout);
+  return call.Done(connection_->Transact(
+      Access::kReadWrite, share.given(), [&](pqxx::nontransaction& transaction) {
         for (const auto& [rule, request] : writes) {
+          absl::Status status = share.GiveNext(transaction);
+          if (!status.ok()) return status;
           std::vector<std::string> parameters = request.arguments;
           if (request.value) parameters.push_back(*request.value);
           origin::Execute(transaction, request.value ? rule.upsert : rule.erase, parameters);

@@ -39,6 +39,7 @@ class PostgresSource final : public Source {
                     std::chrono::milliseconds timeout, LoadResult* result) override;
   // kUnavailable may leave in doubt whether the writes were committed.
   absl::Status Write(std::span<const RuledWrite> writes,
+                     std::chrono::milliseconds statement_timeout,
                      std::chrono::milliseconds timeout) override;
   // Rows with a NULL are left out.
   absl::Status ListKeys(const Rule& rule, std::string_view query, uint64_t limit,

@@ -79,9 +79,10 @@ class Source {
   // One query for all of them.
   virtual absl::Status Load(const Rule& rule, std::span<const KeyArguments> keys,
                             std::chrono::milliseconds timeout, LoadResult* result) = 0;
-  // Runs the upsert or delete statement of each one's rule, in their order, all or none. The timeout is that of
-  // one statement.
+  // Runs the upsert or delete statement of each one's rule, in their order, all or none. Each may take
+  // `statement_timeout`, and together, up to COMMIT, `timeout`; it is the database that ends what takes longer.
   virtual absl::Status Write(std::span<const RuledWrite> writes,
+                             std::chrono::milliseconds statement_timeout,
                              std::chrono::milliseconds timeout) = 0;
   // The captures that a query gives, a row each, a column for each capture of the rule: ORIGIN WARM.
   // `visit` says whether to go on.

@@ -309,7 +309,7 @@ TEST_CASE("A write that takes too long is refused in time", "[origin]") {
   SECTION("Its statement is ended") {
     client.Send(Request({"SET", "m:1", "two"}));
     server.RunUntil([&] { return server.database.writers_waiting() == 1; });
-    server.clock.AdvanceMillis(1'001);
+    server.clock.AdvanceMillis(1'051);
     const std::string reply = "-ORIGINERR interrupted\r\n";
     CHECK(server.Await(client, reply.size()) == reply);
     server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));

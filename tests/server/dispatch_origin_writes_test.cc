@@ -376,4 +376,33 @@ TEST_CASE("A write whose time has passed when its keys can be marked is not sent
   CHECK(server.database.writes() == std::vector<std::string>{"2=x"});
 }
 
+TEST_CASE("A write that waits for a row until its time is over is an error of its own",
+          "[origin]") {
+  OriginFixture server;
+  server.config.origin_breaker_failures.set(1);
+  server.AddRule(Through("m", {"timeout-ms", "1000"}));
+  const auto client = server.Connect();
+  CHECK(client.Ask(Request({"PING"})) == "+PONG\r\n");
+  server.database.HoldWrites();
+  client.Send(Request({"MSET", "m:1", "x", "m:2", "x"}));
+  server.RunUntil([&] { return server.database.writers_waiting() == 1; });
+  server.clock.AdvanceMillis(1'010);
+  // The watchdog has looked.
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  SECTION("The database says so") {
+    server.database.Refuse("2", absl::DeadlineExceededError("canceling statement"));
+    server.database.ReleaseWrites();
+    const std::string error = "-ORIGINERR canceling statement\r\n";
+    CHECK(server.Await(client, error.size()) == error);
+    CHECK(server.database.interrupts() == 0);
+    CHECK_FALSE(server.origin().breaker().open());
+  }
+  SECTION("The database says nothing") {
+    server.clock.AdvanceMillis(45);
+    const std::string error = "-ORIGINERR interrupted\r\n";
+    CHECK(server.Await(client, error.size()) == error);
+    CHECK(server.origin().breaker().open());
+  }
+}
+
 }  // namespace alai

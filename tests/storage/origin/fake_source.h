@@ -219,7 +219,8 @@ class FakeSource final : public Source {
                     LoadResult* result) override {
     return database_.Load(keys, result);
   }
-  absl::Status Write(std::span<const RuledWrite> writes, std::chrono::milliseconds) override {
+  absl::Status Write(std::span<const RuledWrite> writes, std::chrono::milliseconds,
+                     std::chrono::milliseconds) override {
     return database_.Write(writes);
   }
   absl::Status ListKeys(const Rule&, std::string_view, uint64_t limit,

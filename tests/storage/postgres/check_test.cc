@@ -105,7 +105,7 @@ TEST_CASE_METHOD(Table, "Writes reach the database all or none") {
   const auto write = [&source](const Rule& rule, const std::vector<WriteRequest>& requests) {
     std::vector<RuledWrite> writes;
     for (const WriteRequest& request : requests) writes.push_back({rule, request});
-    return source.Write(writes, kTimeout);
+    return source.Write(writes, kTimeout, kTimeout);
   };
   Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
   rule.upsert = "INSERT INTO m VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = $2";
@@ -126,6 +126,35 @@ TEST_CASE_METHOD(Table, "Writes reach the database all or none") {
   CHECK(Sql("SELECT v FROM m WHERE id = 3") == "v3");
   const std::vector<WriteRequest> no_text = {{{"3"}, std::string("a\0b", 3)}};
   CHECK(write(rule, no_text).code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Table, "Each statement of a write has the time that is left for all of them") {
+  PostgresSource source(Local());
+  Rule rule = OfType(Type::kString, "SELECT v FROM m WHERE id = $1");
+  rule.upsert =
+      "INSERT INTO m SELECT $1::integer, current_setting('statement_timeout')"
+      " FROM pg_sleep($2::text::float)";
+  const std::vector<WriteRequest> requests = {{{"21"}, "0"}, {{"22"}, "0.3"}, {{"23"}, "0"}};
+  std::vector<RuledWrite> writes;
+  for (const WriteRequest& request : requests) writes.push_back({rule, request});
+  const auto share_of = [](const std::string& id) {
+    return std::stoi(Sql("SELECT extract(epoch FROM v::interval) * 1000 FROM m WHERE id = " + id));
+  };
+  using std::chrono::milliseconds;
+  SECTION("One that comes late has less of it") {
+    REQUIRE(source.Write(writes, milliseconds(30'000), milliseconds(30'000)).ok());
+    CHECK(share_of("23") <= 29'700);
+    CHECK(share_of("23") > 0);
+  }
+  SECTION("While there is enough, as much as one may take") {
+    REQUIRE(source.Write(writes, milliseconds(20'000), milliseconds(300'000)).ok());
+    for (const char* id : {"21", "22", "23"}) CHECK(share_of(id) == 20'000);
+  }
+  SECTION("None outlasts the time of all") {
+    const absl::Status status = source.Write(writes, milliseconds(20'000), milliseconds(290));
+    CHECK(absl::IsDeadlineExceeded(status));
+    CHECK(Sql("SELECT count(*) FROM m WHERE id > 20") == "0");
+  }
 }
 
 TEST_CASE_METHOD(Table, "Keys are listed up to a limit, or until enough have come") {
