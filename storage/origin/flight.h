@@ -20,7 +20,7 @@ inline constexpr int64_t kDeafTtlMillis = 1000;
 inline constexpr int64_t kWriteWatchMillis = 50;
 
 struct Flight {
-  // kWithdrawn: it was asked of a database that is no longer the origin's.
+  // kWithdrawn: it was asked of a database that is no longer the origin's, or by a rule that no longer has the key.
   enum class End : uint8_t { kNone, kFilled, kAbsent, kDiscarded, kWithdrawn, kFailed };
   struct Waiter {
     Wait* wait;

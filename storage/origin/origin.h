@@ -367,6 +367,8 @@ class Origin final : public MissSource {
   void LoadBatch(Loader& loader, StoreThread& thread, Batch batch);
   // Sets the marks; those that need no query are done, or wait until a write behind has reached the database.
   void BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch);
+  // Whether the rule that it was asked for by is the one that the key has now. From a thread that is online.
+  bool IsUpToDate(const Flight& flight) const;
   // With mutex_ held.
   void LookAtParked();
   absl::Status Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);

@@ -170,14 +170,15 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
     std::optional<std::string> value;
     // Writes are added while their shards are locked: one that is not seen here wipes the mark.
     shard.lock.Lock();
-    // Before its values are doubted, which wipes the marks, a rule is retired.
-    const bool retired = flight->state->retired.load(std::memory_order_relaxed);
+    // What rules load that are replaced, or keys are taken from, is doubted afterwards, which wipes the marks.
+    const bool outdated = !IsUpToDate(*flight);
     const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
-    const bool written = !retired && known == WriteBehind::Known::kWhole;
-    const bool absent = !retired && !written && shard.marks.Absent(flight->db, flight->view(), now);
-    if (!absent && !retired) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    const bool written = !outdated && known == WriteBehind::Known::kWhole;
+    const bool absent =
+        !outdated && !written && shard.marks.Absent(flight->db, flight->view(), now);
+    if (!absent && !outdated) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
     shard.lock.Unlock();
-    if (retired) flight->end = Flight::End::kDiscarded;
+    if (outdated) flight->end = Flight::End::kWithdrawn;
     if (written) {
       LoadResult result;
       result.keys.emplace_back();
@@ -186,7 +187,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       done.push_back(flight);
       continue;
     }
-    if (known == WriteBehind::Known::kPart && !absent && !retired) {
+    if (known == WriteBehind::Known::kPart && !absent && !outdated) {
       parked.push_back(flight);
       continue;
     }
@@ -194,7 +195,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       flight->end = Flight::End::kAbsent;
       flight->state->figures.Add(RuleFigures::kNegativeHits);
     }
-    (absent || retired ? done : left).push_back(flight);
+    (absent || outdated ? done : left).push_back(flight);
   }
   batch = std::move(left);
   EndFlights(done);
@@ -208,6 +209,12 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
   }
   for (Flight* flight : parked) flight->end = Flight::End::kWithdrawn;
   EndFlights(parked);
+}
+
+bool Origin::IsUpToDate(const Flight& flight) const {
+  const Snapshot& rules = snapshot();
+  const uint32_t index = rules.set.Match(flight.db, flight.key, nullptr);
+  return index != RuleSet::kNone && rules.states[index] == flight.state;
 }
 
 // Those go on whose write has reached the database, and those whose time is over.

@@ -330,6 +330,44 @@ TEST_CASE("CONFIG SET origin-url waits for no connection to end", "[origin]") {
   }
 }
 
+TEST_CASE("A load that waits for its turn goes by the rule that has the key then", "[origin]") {
+  OriginFixture server;
+  server.config.origin_connections.set(1);
+  server.AddRule(
+      {"wide", "m:{id:text}", "batch-window-us", "0", "query", "SELECT v FROM m WHERE id = $1"});
+  server.database.Put("x5", "by the wide one");
+  server.database.Put("5", "by the narrow one");
+  const auto first = server.Connect();
+  const auto client = server.Connect();
+  const auto admin = server.Connect();
+  // The only loader is held.
+  server.database.Hold();
+  server.SendAndQuery(first, Request({"GET", "m:1"}));
+  client.Send(Request({"GET", "m:x5"}));
+  server.RunUntil([&] { return server.origin().keys_under_way() == 2; });
+  const std::string wide = "wide m:{id:text} batch-window-us 0 ";
+  const std::string query = "query \"SELECT v FROM m WHERE id = $1\"\n";
+  std::string rules;
+  std::string reply = Bulk("by the wide one");
+  std::string ttl = ":-1\r\n";
+  SECTION("Another one has taken it") {
+    rules = wide + query + "narrow m:x{id:int} " + query;
+    reply = Bulk("by the narrow one");
+  }
+  SECTION("It is defined anew") {
+    rules = wide + "ttl 7 " + query;
+    ttl = ":7\r\n";
+  }
+  SECTION("There is none any more") {
+    reply = kNil;
+    ttl = ":-2\r\n";
+  }
+  server.Expect(admin, Request({"CONFIG", "SET", "origin-rule", rules}), "+OK\r\n");
+  server.database.Release();
+  CHECK(server.Await(client, reply.size()) == reply);
+  CHECK(client.Ask(Request({"TTL", "m:x5"})) == ttl);
+}
+
 TEST_CASE("Loads are counted by key class", "[origin]") {
   OriginFixture server;
   server.config.keyclass.set({{.name = "m", .prefix = "m:"}, {.name = "deep", .prefix = "m:9"}});
