@@ -401,6 +401,8 @@ class Origin final : public MissSource {
   void Forget(const WriteFlight& flight);
   // With mutex_ held: once more those whose outcome nobody knew, when there must be one.
   void ForgetInDoubt();
+  // With mutex_ held, when the database goes, if there was one, or comes.
+  void SettleInDoubt(bool had_database);
   // What the breaker and the log want to know of a write.
   void NoteWriteAnswer(const absl::Status& status);
   // Forgets what is known of a key. True: a value from here was left to be loaded anew.

@@ -105,7 +105,8 @@ void Origin::Replace(std::unique_ptr<Connections> fresh) {
   bool wrote = false;
   {
     std::lock_guard guard(mutex_);
-    if (connections_ != nullptr) {
+    const bool had_database = connections_ != nullptr;
+    if (had_database) {
       connections_->withdrawn = true;
       wrote = connections_->writer != nullptr;
       if (wrote) ++writers_ending_;
@@ -120,6 +121,7 @@ void Origin::Replace(std::unique_ptr<Connections> fresh) {
     if (started_) CheckRules();
     if (!started_) orphans = std::exchange(calls_, {});
     if (!started_) EndQueued();
+    SettleInDoubt(had_database);
     work_.notify_all();
     due_.notify_all();
     stop_.notify_all();

@@ -169,6 +169,18 @@ void Origin::ForgetInDoubt() {
   if (!to_forget_.empty()) WakeDoubter();
 }
 
+// Without a database nothing of what was there before is loaded any more, and nobody waits for an end. Should there be
+// one again before it must have ended, it may be the same.
+void Origin::SettleInDoubt(bool had_database) {
+  if (!started_) {
+    for (const InDoubt& each : in_doubt_) to_forget_.push_back(each.flight);
+    if (!to_forget_.empty()) WakeDoubter();
+  } else if (!had_database) {
+    const int64_t now_ns = NowNanos();
+    std::erase_if(in_doubt_, [now_ns](const InDoubt& each) { return each.until_ns <= now_ns; });
+  }
+}
+
 // A database that takes no writes, as a standby, answers all the same; and that a statement takes too long, as one
 // does whose row is locked, says nothing of others: were the breaker to open, reads would suffer for it. Nor does what
 // is refused before it is sent, in which the database has no part.

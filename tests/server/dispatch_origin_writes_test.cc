@@ -154,6 +154,20 @@ TEST_CASE("A write of which nobody knows whether it is done leaves nothing", "[o
     server.RunUntil([&] { return client.Ask(Request({"DBSIZE"})) == ":1\r\n"; });
     server.Expect(client, Request({"GET", "m:1"}), Bulk("second"));
   }
+  SECTION("There is no database any more, so none can be asked for what it has become") {
+    server.database.Put("1", "one");
+    server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+    server.Expect(client, Request({"CONFIG", "SET", "origin-url", ""}), kOk);
+    CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
+    // It is there again, and at it still.
+    server.clock.AdvanceMillis(1'000);
+    server.Expect(client, Request({"CONFIG", "SET", "origin-url", "fake:"}), kOk);
+    server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+    server.database.Put("1", "second");
+    server.clock.AdvanceMillis(1'001);
+    server.RunUntil([&] { return client.Ask(Request({"DBSIZE"})) == ":1\r\n"; });
+    server.Expect(client, Request({"GET", "m:1"}), Bulk("second"));
+  }
 }
 
 TEST_CASE("A client that goes away before its write is done here leaves nothing", "[origin]") {
