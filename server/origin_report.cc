@@ -43,8 +43,8 @@ std::string_view BreakerStateName(origin::Breaker::State state) {
 BreakerReport ReportBreaker(const origin::Origin& origin, int64_t now_ns) {
   const origin::Breaker::Report report = origin.breaker().report(now_ns);
   const int64_t probe_in_ns = std::max<int64_t>(report.probe_ns - now_ns, 0);
-  return {BreakerStateName(report.state), (now_ns - report.since_ns) / kNanosPerMilli,
-          probe_in_ns / kNanosPerMilli};
+  const int64_t for_ns = report.since_ns < 0 ? 0 : now_ns - report.since_ns;
+  return {BreakerStateName(report.state), for_ns / kNanosPerMilli, probe_in_ns / kNanosPerMilli};
 }
 
 std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,

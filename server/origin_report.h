@@ -23,7 +23,8 @@ std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
                                         const origin::RuleState& state);
 
 // The breaker, which is the same for all rules: "closed", "open" or "half-open", for how long that has not been
-// changed by the database's answering or ceasing to, and how long it is until a load may try.
+// changed by the database's answering or ceasing to, or by there being one or none, and how long it is until a load may
+// try. Before there is any database it is closed, for no time.
 struct BreakerReport {
   std::string_view state;
   int64_t for_ms = 0;

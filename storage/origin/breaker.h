@@ -25,7 +25,7 @@ class Breaker {
   // All times are monotonic nanoseconds.
   struct Report {
     State state = State::kClosed;
-    int64_t since_ns = 0;  // when it was closed or opened
+    int64_t since_ns = 0;  // when it was closed or opened; negative: there was no database yet
     int64_t probe_ns = 0;  // from when on a load may try, unless it is closed
   };
 
@@ -86,7 +86,7 @@ class Breaker {
 
  private:
   std::atomic<int64_t> open_until_ns_{0};  // 0: closed
-  std::atomic<int64_t> since_ns_{0};
+  std::atomic<int64_t> since_ns_{-1};
   std::atomic<bool> trying_{false};
   std::atomic<int> failures_{0};
   std::atomic<int64_t> span_ns_{0};

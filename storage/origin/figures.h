@@ -16,25 +16,25 @@ namespace alai::origin {
 class RuleFigures {
  public:
   enum Count : uint8_t {
-    kMisses,         // lookups of a key that was not there, or over
-    kUnanswered,     // of these those that got neither a value nor that there is none
-    kLoads,          // keys that were asked of the database
-    kFilled,         // of them those that came and were kept
-    kAbsent,         // that it does not have
-    kCoalesced,      // lookups that waited for a load that was under way
-    kBatches,        // queries
-    kFailedBatches,  // of these those that failed
-    kNegativeHits,   // lookups of a key that is known to be absent
-    kStaleServed,    // values served beyond their time
-    kRefreshes,      // loads in the background, ahead of time
-    kErrors,         // keys whose load failed
-    kTimeouts,       // lookups that waited too long
-    kOverloads,      // lookups that found no place in the queue
-    kDiscarded,      // loads thrown away because the key was written meanwhile
-    kTooLarge,       // values beyond the rule's limit
-    kInvalidations,  // changes that the database told of
-    kWrites,         // passed on to the database
-    kWriteErrors,
+    kMisses,          // lookups of a key that was not there, or over; as many as a command names it
+    kUnanswered,      // of these those that got neither a value nor that there is none
+    kLoads,           // keys that were asked of the database
+    kFilled,          // of them those that came and were kept
+    kAbsent,          // that it does not have
+    kCoalesced,       // lookups that waited for a load that was under way
+    kBatches,         // queries
+    kFailedBatches,   // of these those that failed
+    kNegativeHits,    // lookups of a key that is known to be absent
+    kStaleServed,     // values served beyond their time
+    kRefreshes,       // loads in the background, ahead of time
+    kErrors,          // keys whose load failed
+    kTimeouts,        // lookups that waited too long
+    kOverloads,       // lookups that found no place in the queue
+    kDiscarded,       // loads thrown away because the key was written meanwhile
+    kTooLarge,        // values beyond the rule's limit
+    kInvalidations,   // changes that the database told of
+    kWrites,          // that the database has taken
+    kWriteErrors,     // failed to be sent, or once they were; of `write behind`, each time
     kWriteBatches,    // of `write behind`: transactions
     kWriteRetries,    // of writes that were sent and failed, and are sent again
     kWritesReplaced,  // that need not be sent since a later one of their key was

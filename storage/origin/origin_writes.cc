@@ -81,8 +81,8 @@ void Origin::SendWrite(const std::shared_ptr<WriteFlight>& sent,
   if (connections != nullptr && !connections->withdrawn) {
     status = SendNow(sent, requests, source, *connections);
   }
-  flight.state->figures.Add(RuleFigures::kWrites, requests.size());
-  if (!status.ok()) flight.state->figures.Add(RuleFigures::kWriteErrors, requests.size());
+  const auto outcome = status.ok() ? RuleFigures::kWrites : RuleFigures::kWriteErrors;
+  flight.state->figures.Add(outcome, requests.size());
   if (!EndWrite(flight, status) && status.ok()) Forget(flight);
 }
 

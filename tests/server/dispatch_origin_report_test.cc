@@ -205,4 +205,33 @@ TEST_CASE("The breaker's state is shown", "[origin]") {
   shows("closed", 5, 0);
 }
 
+TEST_CASE("The breaker of a database that never was has been closed for no time", "[origin]") {
+  OriginFixture server;
+  server.config.origin_url.set("");
+  server.AddRule(MemoryRule());
+  const auto client = server.Connect();
+  server.clock.AdvanceMillis(70);
+  const std::string info = client.Ask(Request({"INFO", "origin"}));
+  CHECK(Holds(info, "origin_breaker:closed\r\norigin_breaker_for_ms:0\r\n"));
+}
+
+TEST_CASE("A key that a command names twice is looked up twice and loaded once", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule());
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  const auto expect = [&](const std::string& key, const std::string& value, uint64_t hits,
+                          uint64_t misses, uint64_t loads) {
+    server.Expect(client, Request({"MGET", key, key}), "*2\r\n" + value + value);
+    origin::RuleFigures& figures = server.figures("memory");
+    CHECK(figures.hits() == hits);
+    CHECK(figures.Get(origin::RuleFigures::kMisses) == misses);
+    CHECK(figures.Get(origin::RuleFigures::kLoads) == loads);
+    CHECK(figures.Get(origin::RuleFigures::kCoalesced) == misses - loads);
+  };
+  expect("m:1", Bulk("one"), 0, 2, 1);
+  expect("m:1", Bulk("one"), 2, 2, 1);
+  expect("m:2", kNil, 2, 4, 2);
+}
+
 }  // namespace alai

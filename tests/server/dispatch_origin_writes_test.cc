@@ -144,6 +144,7 @@ TEST_CASE("A write of which nobody knows whether it is done leaves nothing", "[o
                 "-ORIGINERR the outcome is unknown: the connection was lost while the database "
                 "committed the write\r\n");
   CHECK(client.Ask(Request({"DBSIZE"})) == ":1\r\n");
+  CHECK(server.figures("m").Get(RuleFigures::kWrites) == 2);
   CHECK(server.figures("m").Get(RuleFigures::kWriteErrors) == 1);
   SECTION("The database has it") { server.Expect(client, Request({"GET", "m:1"}), Bulk("second")); }
   SECTION("The database is at it still, so what is loaded is not believed for long") {
@@ -388,6 +389,8 @@ TEST_CASE("A write whose time has passed when its keys can be marked is not sent
   CHECK(server.Await(client, error.size()) == error);
   server.Expect(client, Request({"SET", "m:2", "x"}), kOk);
   CHECK(server.database.writes() == std::vector<std::string>{"2=x"});
+  CHECK(server.figures("m").Get(RuleFigures::kWrites) == 1);
+  CHECK(server.figures("m").Get(RuleFigures::kWriteErrors) == 1);
 }
 
 TEST_CASE("A write that waits for a row until its time is over is an error of its own",
