@@ -378,7 +378,7 @@ Result<int64_t> Remove(Db& db, KeyView key, std::span<const std::string_view> me
   return removed;
 }
 
-Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member) {
+Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member, uint64_t bytes_max) {
   Record* source = db.Find(from, Lookup::kWrite);
   Record* target = db.Find(to, Lookup::kWrite);
   if (source == nullptr) return false;
@@ -386,6 +386,10 @@ Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member) {
     return Errc::kWrongType;
   }
   if (from.bytes == to.bytes) return Members(source).Contains(member);
+  if (member.size() > bytes_max && Members(source).Contains(member) &&
+      !Members(target).Contains(member)) {
+    return Errc::kTooLong;
+  }
   if (RemoveFrom(db, from, source, {&member, 1}) == 0) return false;
   ++db.tally().changes;
   AddOne(db, to, target, member);

@@ -106,8 +106,10 @@ class Members {
 Result<int64_t> Add(Db& db, KeyView key, std::span<const std::string_view> members);
 // Gives how many members there were.
 Result<int64_t> Remove(Db& db, KeyView key, std::span<const std::string_view> members);
-// False when the member is not in `from`. With the same key twice nothing changes.
-Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member);
+// False when the member is not in `from`. With the same key twice nothing changes. kTooLong when `to` would get a
+// member of more than `bytes_max`.
+Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member,
+                  uint64_t bytes_max = UINT64_MAX);
 // Removes `count` members of a set that Find() returned, each selection with the same probability, or all if
 // there are fewer; `visit` sees each before it goes. `count` is not 0.
 void Pop(Db& db, KeyView key, Record* record, size_t count,

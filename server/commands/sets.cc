@@ -48,8 +48,9 @@ void SRem(Call& call) {
 void SMove(Call& call) {
   const std::string_view member = call.argv()[3];
   const KeyView to = call.Key(call.argv()[2]);
-  if (RefusedAsLarge(call, to, member.size())) return;
-  const Result<bool> moved = sets::Move(call.db(), call.Key(call.argv()[1]), to, member);
+  const Result<bool> moved = sets::Move(call.db(), call.Key(call.argv()[1]), to, member,
+                                        ClassValueBytesMax(call.db(), to));
+  if (!moved.ok() && moved.error() == Errc::kTooLong) return FailLargeValue(call, to);
   if (!moved.ok()) return call.Fail(moved.error());
   call.reply().Integer(*moved ? 1 : 0);
 }
