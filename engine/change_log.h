@@ -8,7 +8,10 @@
 // the
 //             order in which they happened. It must not block, call back into the engine or do I/O.
 // Invariants  Called before the store that makes the change visible. With no log attached the cost
-//             is one branch.
+//             is one branch. Append() takes every effect, so none is lost. What a command or a purge logs lies
+//             within what was set aside for it, but for a few words and a key each: DEL of a key that is found
+//             over or is evicted, the deadline that a class gives, and the pop or move of each waiter that a
+//             command serves.
 #pragma once
 
 #include <cstddef>

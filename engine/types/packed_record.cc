@@ -1,6 +1,7 @@
 #include "engine/types/packed_record.h"
 
 #include "engine/base/number.h"
+#include "engine/change_log.h"
 
 namespace alai {
 
@@ -27,6 +28,16 @@ void PortionedEffect::Log() {
   if (!words_.empty()) db_.LogEffect(words_);
   words_.clear();
   copies_.clear();
+}
+
+bool ReserveElements(Db& db, KeyView key, uint64_t elements, uint64_t bytes) {
+  constexpr uint64_t kHeadBytes = 4 * kEffectOverhead;  // command, key, and two short words
+  constexpr uint64_t kOtherEffects = 2;
+  if (!db.logs_changes()) return true;
+  const uint64_t portions =
+      elements / kPortionElementsMin + 2 * bytes / PortionedEffect::kCopiesMax + 2;
+  return db.ReserveLog((portions + kOtherEffects) * (key.bytes.size() + kHeadBytes) +
+                       elements * kEffectOverhead + bytes);
 }
 
 Listpack ListpackOf(const Record* record) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,10 @@ class Effect {
   std::vector<std::string_view> words_;
 };
 
+// Of effects that are logged in portions, all but the last have so many elements; or two that follow one another
+// have PortionedEffect::kCopiesMax bytes.
+constexpr uint64_t kPortionElementsMin = 128;
+
 // An effect on as many elements as there are, logged in portions.
 class PortionedEffect {
  public:
@@ -54,8 +59,11 @@ class PortionedEffect {
   void Log();
 
  private:
+  friend bool ReserveElements(Db& db, KeyView key, uint64_t elements, uint64_t bytes);
+
   static constexpr size_t kWordsMax = 1024;
   static constexpr size_t kCopiesMax = 16 * 1024;
+  static_assert(kWordsMax - 2 >= kPortionElementsMin);
 
   Db& db_;
   const bool logs_;
@@ -64,6 +72,11 @@ class PortionedEffect {
   std::vector<std::string_view> words_;
   std::string copies_;
 };
+
+// For an effect on so many elements, of so many bytes together, that the request does not name: sets space aside
+// in the change log for all portions of it, and for what else is logged of its key, the end of the old value and
+// the deadline that its class gives. False: there is none; see Db::ReserveLog().
+bool ReserveElements(Db& db, KeyView key, uint64_t elements, uint64_t bytes);
 
 // The listpack of a record that holds one; an empty one without a record.
 Listpack ListpackOf(const Record* record);

@@ -226,6 +226,17 @@ class Selection {
 
 using PopVisit = std::function<void(const PackedValue&)>;
 
+// Before an effect that names members of a set, at most all of them: false as Db::ReserveLog().
+bool ReserveMembers(Db& db, KeyView key, const Members& members) {
+  if (!db.logs_changes()) return true;
+  uint64_t bytes = 0;
+  members.ForEach([&bytes](const PackedValue& member) {
+    bytes += member.length();
+    return true;
+  });
+  return ReserveElements(db, key, members.size(), bytes);
+}
+
 // Splits a packed set in those that are popped and those that stay.
 void PopPacked(Db& db, KeyView key, const Record* record, size_t count, const PopVisit& visit) {
   const Members members(record);
@@ -253,18 +264,37 @@ void PopPacked(Db& db, KeyView key, const Record* record, size_t count, const Po
   PutCollection(db, key, draft);
 }
 
-void PopFromTable(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
-  PortionedEffect effect(db, "SREM", key);
+// Where changes are logged, all are chosen before the first goes, as space for them must be there.
+bool PopLoggedFromTable(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
   TableChange change(db, key, record, TableOf(*record));
-  for (; count != 0; --count) {
-    change.table().TakeRandom(db.thread().random(), [&](const PackedMember& member) {
-      const PackedValue value{false, 0, member.member};
-      visit(value);
-      effect.AddCopy(value);
-    });
+  std::vector<std::string> chosen;
+  uint64_t bytes = 0;
+  change.table().RandomDistinct(db.thread().random(), count, [&](const PackedMember& member) {
+    chosen.emplace_back(member.member);
+    bytes += member.member.size();
+  });
+  if (!ReserveElements(db, key, chosen.size(), bytes)) return false;
+  PortionedEffect effect(db, "SREM", key);
+  for (const std::string& member : chosen) {
+    visit({false, 0, member});
+    effect.Add(member);
+    change.table().Erase(member);
   }
   effect.Log();
   change.Done();
+  return true;
+}
+
+bool PopFromTable(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
+  if (db.logs_changes()) return PopLoggedFromTable(db, key, record, count, visit);
+  TableChange change(db, key, record, TableOf(*record));
+  for (; count != 0; --count) {
+    change.table().TakeRandom(db.thread().random(), [&](const PackedMember& member) {
+      visit({false, 0, member.member});
+    });
+  }
+  change.Done();
+  return true;
 }
 
 // Makes a new set of the few members of a table that stay.
@@ -396,29 +426,31 @@ Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member, uin
   return true;
 }
 
-void Pop(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
+bool Pop(Db& db, KeyView key, Record* record, size_t count, const PopVisit& visit) {
   DASSERT(count != 0);
   const Members members(record);
   const size_t size = members.size();
-  db.tally().changes += static_cast<uint32_t>(std::min(count, size));
-  if (count >= size) {
+  const bool all = count >= size;
+  // Redis begins a new set when four fifths or more go; so this can be seen.
+  constexpr size_t kMostRatio = 5;
+  if (all) {
     members.ForEach([&](const PackedValue& member) {
       visit(member);
       return true;
     });
-    db.Notify(KeyEventClass::kSet, "spop", key);
-    return EraseEmpty(db, key);
-  }
-  // Redis begins a new set when four fifths or more go; so this can be seen.
-  constexpr size_t kMostRatio = 5;
-  if (!HasTable(record)) {
-    PopPacked(db, key, record, count, visit);
-  } else if ((size - count) * kMostRatio > count) {
-    PopFromTable(db, key, record, count, visit);
-  } else {
+  } else if (HasTable(record) && (size - count) * kMostRatio > count) {
+    if (!PopFromTable(db, key, record, count, visit)) return false;
+  } else if (!ReserveMembers(db, key, members)) {
+    return false;
+  } else if (HasTable(record)) {
     PopMost(db, key, record, count, visit);
+  } else {
+    PopPacked(db, key, record, count, visit);
   }
+  db.tally().changes += static_cast<uint32_t>(std::min(count, size));
   db.Notify(KeyEventClass::kSet, "spop", key);
+  if (all) EraseEmpty(db, key);
+  return true;
 }
 
 int64_t Store(Db& db, KeyView key, SetBuilder& set, std::string_view event) {

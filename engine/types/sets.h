@@ -111,8 +111,8 @@ Result<int64_t> Remove(Db& db, KeyView key, std::span<const std::string_view> me
 Result<bool> Move(Db& db, KeyView from, KeyView to, std::string_view member,
                   uint64_t bytes_max = UINT64_MAX);
 // Removes `count` members of a set that Find() returned, each selection with the same probability, or all if
-// there are fewer; `visit` sees each before it goes. `count` is not 0.
-void Pop(Db& db, KeyView key, Record* record, size_t count,
+// there are fewer; `visit` sees each before it goes. `count` is not 0. False as Db::ReserveLog().
+bool Pop(Db& db, KeyView key, Record* record, size_t count,
          const std::function<void(const PackedValue&)>& visit);
 // Puts a set in the place of whatever the key holds, or nothing when it has no members. `event` is the name
 // of the key event. Gives its size. The builder is not to be used any more.

@@ -41,6 +41,7 @@ class ScoreEffect {
  private:
   static constexpr size_t kWords = 128;
   static_assert(kWords % 2 == 0 && kDoubleCharsMax >= kInt64CharsMax);
+  static_assert(kWords >= kPortionElementsMin);
   struct Words {
     std::string_view words[2 + kWords];
     char texts[kWords][kDoubleCharsMax];
@@ -328,11 +329,13 @@ Result<int64_t> Erase(Db& db, KeyView key, std::span<const std::string_view> mem
 
 void EraseRanks(Db& db, KeyView key, Record* record, RankRange ranks, std::string_view event) {
   if (ranks.size() == 0) return;
-  const Members members(record);
-  if (ranks.size() != members.size() && db.logs_changes()) {
-    ScoreEffect effect(db, "ZREM", key);
-    members.ForEach(ranks, false, [&](const PackedValue& member, double) { effect.Add(member); });
-    effect.Log();
+  if (ranks.size() != Members(record).size() && db.logs_changes()) {
+    char first[kInt64CharsMax];
+    char last[kInt64CharsMax];
+    db.LogEffect({"ZREMRANGEBYRANK",
+                  key.bytes,
+                  {first, FormatUint64(ranks.first, first)},
+                  {last, FormatUint64(ranks.end - 1, last)}});
   }
   EraseLogged(db, key, record, ranks, event);
 }
@@ -387,6 +390,10 @@ void Builder::MoveToContainer() {
     container_->set().Set(member.View(digits), score);
   });
   packed_.Release();
+}
+
+bool Builder::ReserveLog(Db& db, KeyView key) const {
+  return ReserveElements(db, key, 2 * size_, member_bytes_ + size_ * kDoubleCharsMax);
 }
 
 void Builder::MoveTo(Record::Draft* draft) {

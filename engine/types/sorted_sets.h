@@ -101,6 +101,8 @@ class Builder {
   uint64_t size() const { return size_; }
   uint64_t member_bytes() const { return member_bytes_; }
 
+  // Before Store(), which logs all members: false as Db::ReserveLog().
+  bool ReserveLog(Db& db, KeyView key) const;
   // Gives the value to a draft, which refers to the builder until the record is made. The builder is not to
   // be used any more.
   void MoveTo(Record::Draft* draft);

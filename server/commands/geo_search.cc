@@ -263,6 +263,7 @@ void Store(Call& call, const Request& request, Matches matches) {
   sorted_sets::Builder builder(call.db().store().packing);
   for (const geo::Match& match : matches) builder.Append(match.member, match.score);
   if (RefusedAsLarge(call, key, builder.member_bytes())) return;
+  if (!builder.ReserveLog(call.db(), key)) return;
   builder.Store(call.db(), key, request.searches() ? "geosearchstore" : "georadiusstore");
   // Each member counts as a change, the first of which Store() has counted.
   if (!matches.empty()) call.db().tally().changes += static_cast<uint32_t>(matches.size() - 1);

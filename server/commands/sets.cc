@@ -102,6 +102,7 @@ void SPop(Call& call) {
   const Result<Record*> found = sets::Find(call.db(), key, Lookup::kWrite);
   if (!found.ok()) return call.Fail(found.error());
   ReplyWriter& reply = call.reply();
+  const OutputBuffer::Mark mark = reply.GetMark();
   const size_t size = Members(*found).size();
   count = std::min(count, size);
   if (counted) {
@@ -112,8 +113,9 @@ void SPop(Call& call) {
   if (count == 0) return;
   // Redis reads a set that is popped as a whole like SUNION, which counts.
   if (counted && count == size) ++call.db().tally().hits;
-  sets::Pop(call.db(), key, *found, count,
-            [&reply](const PackedValue& member) { WriteValue(reply, member); });
+  const bool popped = sets::Pop(call.db(), key, *found, count,
+                                [&reply](const PackedValue& member) { WriteValue(reply, member); });
+  if (!popped) reply.Rollback(mark);
 }
 
 void SRandMember(Call& call) {

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "engine/store.h"
+#include "engine/types/packed_record.h"
 #include "engine/types/set_algebra.h"
 #include "engine/types/set_builder.h"
 #include "engine/types/sets.h"
@@ -56,6 +57,7 @@ void Store(Call& call, Operation operation, std::string_view event) {
     return result.added_bytes() <= bytes_max;
   });
   if (RefusedAsLarge(call, to, result.added_bytes())) return;
+  if (!ReserveElements(db, to, result.size(), result.added_bytes())) return;
   call.reply().Integer(sets::Store(db, to, result, event));
 }
 

@@ -6,6 +6,7 @@
 #include "engine/base/ascii.h"
 #include "engine/store.h"
 #include "engine/types/lists.h"
+#include "engine/types/packed_record.h"
 #include "engine/types/sorting.h"
 #include "protocol/error_text.h"
 #include "server/call.h"
@@ -93,6 +94,7 @@ void Store(Call& call, const Elements& elements, Request& request) {
     list.Add(element);
   });
   if (RefusedAsLarge(call, *request.destination, bytes)) return;
+  if (!ReserveElements(db, *request.destination, list.size(), bytes)) return;
   const uint64_t size = lists::Store(db, *request.destination, list, "sortstore");
   call.reply().Integer(static_cast<int64_t>(size));
 }

@@ -111,6 +111,7 @@ void Store(Call& call, Operation operation, std::string_view event) {
     builder.Append({.text = each.member}, each.score);
   }
   if (RefusedAsLarge(call, request.destination, builder.member_bytes())) return;
+  if (!builder.ReserveLog(call.db(), request.destination)) return;
   builder.Store(call.db(), request.destination, event);
   call.reply().Integer(static_cast<int64_t>(builder.size()));
 }

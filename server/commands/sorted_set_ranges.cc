@@ -196,6 +196,7 @@ void StoreRange(Call& call, KeyView key, const Members& members, RankRange ranks
     ++place;
   });
   if (RefusedAsLarge(call, key, builder.member_bytes())) return;
+  if (!builder.ReserveLog(call.db(), key)) return;
   builder.Store(call.db(), key, "zrangestore");
   call.reply().Integer(static_cast<int64_t>(ranks.size()));
 }

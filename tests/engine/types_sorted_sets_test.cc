@@ -72,6 +72,13 @@ class Replica final : public ChangeLog {
       uint64_t count;
       REQUIRE(ParseUint64(command[2], &count));
       EraseEnd(sets[key], command[0] == "ZPOPMAX", count);
+    } else if (command[0] == "ZREMRANGEBYRANK") {
+      uint64_t first;
+      uint64_t last;
+      REQUIRE(ParseUint64(command[2], &first));
+      REQUIRE(ParseUint64(command[3], &last));
+      const Entries entries = InOrder(sets[key]);
+      for (uint64_t i = first; i <= last; ++i) sets[key].erase(entries[i].first);
     } else {
       REQUIRE(command[0] == "ZREM");
       for (const std::string_view member : command.subspan(2)) {
@@ -171,7 +178,7 @@ TEST_CASE_METHOD(SortedSetFixture, "changes log scores and members, and tell of 
   CHECK(Pop("z", End::kMax, 1) == Entries{{"10", 8}});
   CHECK(recorder_.Take() == Lines{"log0: ZPOPMAX z 1", "event0: zpopmax z"});
   EraseRanks("z", {1, 3});
-  CHECK(recorder_.Take() == Lines{"log0: ZREM z b d", "event0: zremrangebyrank z"});
+  CHECK(recorder_.Take() == Lines{"log0: ZREMRANGEBYRANK z 1 2", "event0: zremrangebyrank z"});
   CHECK(Pop("z", End::kMin, 5) == Entries{{"a", 1.5}});
   CHECK(recorder_.Take() ==
         Lines{"log0: ZPOPMIN z 1", "event0: zpopmin z", "log0: DEL z", "event0: del z"});

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/change_log.h"
 #include "engine/store.h"
@@ -160,6 +161,64 @@ TEST_CASE_METHOD(Fixture, "XREADGROUP waits until the change log has space for w
   CHECK(reply.ends_with("+PONG\r\n"));
   CHECK_FALSE(log.overrun);
   CHECK(CountOf("\"reader\"", monitor.Receive()) == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "What commands store and pop is logged within the space set aside for it") {
+  const std::vector<std::string_view> command = GENERATE(values<std::vector<std::string_view>>({
+      {"SUNIONSTORE", "to", "set"},
+      {"SORT", "set", "ALPHA", "STORE", "to"},
+      {"ZUNIONSTORE", "to", "2", "zset", "set"},
+      {"ZRANGESTORE", "to", "zset", "0", "-1"},
+      {"GEOSEARCHSTORE", "to", "zset", "FROMLONLAT", "0", "0", "BYRADIUS", "99999", "km"},
+      {"SPOP", "set", "1000"},
+      {"SPOP", "set", "2900"},
+      {"SPOP", "packed", "90"},
+      {"SPOP", "integers", "300"},
+  }));
+  CAPTURE(command[0], command[1]);
+  constexpr int kMembers = 3000;
+  constexpr int kPacked = 100;
+  constexpr int kIntegers = 400;
+  const auto client = Connect();
+  for (int i = 0; i < kMembers; ++i) {
+    const std::string number = std::to_string(i);
+    const std::string member = "member" + number + std::string(i % 100 == 0 ? 20'000 : 10, 'x');
+    client.Ask(Request({"SADD", "set", member}));
+    client.Ask(Request({"ZADD", "zset", number, member}));
+    if (i < kPacked) client.Ask(Request({"SADD", "packed", number + std::string(50, 'x')}));
+    if (i < kIntegers) client.Ask(Request({"SADD", "integers", number}));
+  }
+  store().set_change_log(&log);
+  const auto sizes = [&] {
+    return client.Ask(Request({"EXISTS", "to"}) + Request({"SCARD", "set"}) +
+                      Request({"SCARD", "packed"}) + Request({"SCARD", "integers"}));
+  };
+  const std::string before = sizes();
+  CHECK(before == ":0\r\n:3000\r\n:100\r\n:400\r\n");
+  log.room = kLittleRoom;
+  const auto waiting = Connect();
+  CHECK(waiting.Ask(EncodeRequest(command)).empty());
+  CHECK(sizes() == before);
+  CHECK(log.used == 0);
+  log.room = SIZE_MAX;
+  Advance(1);
+  CHECK_FALSE(waiting.Receive().empty());
+  CHECK(sizes() != before);
+  CHECK(log.used > 500);
+  CHECK_FALSE(log.overrun);
+}
+
+TEST_CASE_METHOD(Fixture, "What a range of a sorted set takes away is logged as its range") {
+  const auto client = Connect();
+  for (int i = 0; i < kEntries; ++i) {
+    client.Ask(Request({"ZADD", "zset", std::to_string(i), "member" + std::to_string(i)}));
+  }
+  store().set_change_log(&log);
+  log.room = kLittleRoom;
+  CHECK(client.Ask(Request({"ZREMRANGEBYSCORE", "zset", "10", "2900"})) == ":2891\r\n");
+  CHECK(log.used < 100);
+  CHECK_FALSE(log.overrun);
 }
 
 TEST_CASE_METHOD(Fixture,
