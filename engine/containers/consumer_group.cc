@@ -7,27 +7,29 @@
 
 namespace alai {
 
-HeldName::HeldName(CowHeap& heap, std::string_view name) : heap_(&heap), length_(name.size()) {
-  node_ = static_cast<CowNode*>(heap.Allocate(UsableSize(sizeof(CowNode) + name.size())));
+HeldName::HeldName(VersionedBlocks& blocks, std::string_view name)
+    : blocks_(&blocks), length_(name.size()) {
+  node_ = static_cast<BlockStamp*>(
+      blocks.AllocateStamped(UsableSize(sizeof(BlockStamp) + name.size())));
   if (!name.empty()) std::memcpy(node_ + 1, name.data(), name.size());
 }
 
-ConsumerGroup::ConsumerGroup(CowHeap& heap, std::string_view name, StreamId last_id,
+ConsumerGroup::ConsumerGroup(VersionedBlocks& blocks, std::string_view name, StreamId last_id,
                              int64_t entries_read)
-    : heap_(&heap),
-      name_(heap, name),
+    : blocks_(&blocks),
+      name_(blocks, name),
       last_id_(last_id),
       entries_read_(entries_read),
-      pending_(heap) {
-  heap.AddOther(UsableSize(sizeof(ConsumerGroup)));
+      pending_(blocks) {
+  blocks.AddOther(UsableSize(sizeof(ConsumerGroup)));
 }
 
 ConsumerGroup::~ConsumerGroup() {
   for (Consumer* consumer : consumers_) {
     delete consumer;
-    heap_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
+    blocks_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
   }
-  heap_->SubtractOther(UsableSize(sizeof(ConsumerGroup)));
+  blocks_->SubtractOther(UsableSize(sizeof(ConsumerGroup)));
 }
 
 Consumer* ConsumerGroup::FindConsumer(std::string_view name) const {
@@ -36,8 +38,8 @@ Consumer* ConsumerGroup::FindConsumer(std::string_view name) const {
 }
 
 Consumer* ConsumerGroup::AddConsumer(std::string_view name, UnixMillis now) {
-  auto* consumer = new Consumer(*heap_, name, now);
-  heap_->AddOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
+  auto* consumer = new Consumer(*blocks_, name, now);
+  blocks_->AddOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
   const bool added = consumers_.insert(consumer).second;
   ASSERT(added);
   return consumer;
@@ -51,7 +53,7 @@ uint64_t ConsumerGroup::RemoveConsumer(Consumer* consumer) {
   }
   consumers_.erase(consumers_.find(consumer->name()));
   delete consumer;
-  heap_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
+  blocks_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
   return count;
 }
 
@@ -93,7 +95,7 @@ size_t ConsumerGroup::FreeSome(size_t budget) {
     if (freed >= budget) break;
     consumers_.erase(consumers_.begin());
     delete consumer;
-    heap_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
+    blocks_->SubtractOther(UsableSize(sizeof(Consumer)) + kSetNodeBytes);
     ++freed;
   }
   return freed;

@@ -16,26 +16,26 @@
 #include <string_view>
 
 #include "engine/base/clock.h"
-#include "engine/containers/cow_heap.h"
 #include "engine/containers/id_tree.h"
 #include "engine/containers/pending_entry.h"
 #include "engine/containers/stream_id.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
 // A name that outlives its owner while views show it.
 class HeldName {
  public:
-  HeldName(CowHeap& heap, std::string_view name);
-  ~HeldName() { heap_->Drop(node_); }
+  HeldName(VersionedBlocks& blocks, std::string_view name);
+  ~HeldName() { blocks_->Retire(node_); }
   HeldName(const HeldName&) = delete;
   HeldName& operator=(const HeldName&) = delete;
 
   std::string_view view() const { return {reinterpret_cast<const char*>(node_ + 1), length_}; }
 
  private:
-  CowHeap* heap_;
-  CowNode* node_;
+  VersionedBlocks* blocks_;
+  BlockStamp* node_;
   size_t length_;
 };
 
@@ -58,8 +58,8 @@ constexpr size_t kSetNodeBytes = 48;
 
 class Consumer {
  public:
-  Consumer(CowHeap& heap, std::string_view name, UnixMillis now)
-      : name_(heap, name), pending_(heap), seen_at_(now) {}
+  Consumer(VersionedBlocks& blocks, std::string_view name, UnixMillis now)
+      : name_(blocks, name), pending_(blocks), seen_at_(now) {}
 
   std::string_view name() const { return name_.view(); }
   // When it was last seen, and when it was last given something; kNever if that never was. To a 7.0 server
@@ -85,7 +85,8 @@ class ConsumerGroup {
   // The number of entries read is not known.
   static constexpr int64_t kReadUnknown = -1;
 
-  ConsumerGroup(CowHeap& heap, std::string_view name, StreamId last_id, int64_t entries_read);
+  ConsumerGroup(VersionedBlocks& blocks, std::string_view name, StreamId last_id,
+                int64_t entries_read);
   // Takes time in proportion to the nodes of its trees: about 1/17 of its pending entries.
   ~ConsumerGroup();
   ConsumerGroup(const ConsumerGroup&) = delete;
@@ -122,7 +123,7 @@ class ConsumerGroup {
   size_t FreeSome(size_t budget);
 
  private:
-  CowHeap* heap_;
+  VersionedBlocks* blocks_;
   HeldName name_;
   StreamId last_id_;
   int64_t entries_read_;

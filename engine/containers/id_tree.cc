@@ -114,7 +114,7 @@ StreamId IdTree<Value>::last_id() const {
 template <class Value>
 template <class V>
 IdTreeNode* IdTree<Value>::NewNode(int level, size_t bytes) {
-  Node* node = static_cast<Node*>(heap_->Allocate(bytes));
+  Node* node = static_cast<Node*>(blocks_->AllocateStamped(bytes));
   node->count = 0;
   node->capacity = CapacityOf<V>(bytes);
   node->level = static_cast<uint16_t>(level);
@@ -144,10 +144,10 @@ IdTreeNode* IdTree<Value>::Copy(const Node* node, size_t bytes) {
 template <class Value>
 IdTreeNode* IdTree<Value>::Own(Node** link) {
   Node* node = *link;
-  if (!heap_->shared(node->cow)) return node;
-  *link =
-      node->level == 0 ? Copy<Value>(node, node->cow.bytes) : Copy<Node*>(node, node->cow.bytes);
-  heap_->Drop(&node->cow);
+  if (!blocks_->Shared(node->stamp)) return node;
+  *link = node->level == 0 ? Copy<Value>(node, node->stamp.bytes)
+                           : Copy<Node*>(node, node->stamp.bytes);
+  blocks_->Retire(&node->stamp);
   return *link;
 }
 
@@ -175,7 +175,7 @@ void IdTree<Value>::OwnPath(StreamId id, Path* path) {
 // The path to an entry, if there is one; otherwise nothing is copied.
 template <class Value>
 bool IdTree<Value>::OwnEntry(StreamId id, Path* path) {
-  if (root_ == nullptr || (heap_->has_views() && Find(id) == nullptr)) return false;
+  if (root_ == nullptr || (blocks_->views() != 0 && Find(id) == nullptr)) return false;
   OwnPath(id, path);
   const Step leaf = path->steps[0];
   return leaf.at < leaf.node->count && leaf.node->ids()[leaf.at] == id;
@@ -242,10 +242,10 @@ template <class V>
 void IdTree<Value>::MakeRoom(Path& path, int level, StreamId id) {
   Step& here = path.steps[level];
   Node* node = here.node;
-  if (node->cow.bytes < kNodeBytes) {
-    here.node = Copy<V>(node, node->cow.bytes * 2);
+  if (node->stamp.bytes < kNodeBytes) {
+    here.node = Copy<V>(node, node->stamp.bytes * 2);
     *LinkTo(path, level) = here.node;
-    heap_->Drop(&node->cow);
+    blocks_->Retire(&node->stamp);
     return;
   }
   bool at_end = here.at == node->count;
@@ -290,7 +290,7 @@ void IdTree<Value>::Rebalance(Path& path, int level) {
   const Step parent = path.steps[level + 1];
   if (node->count == 0) {
     EraseAt<Node*>(parent);
-    heap_->Drop(&node->cow);
+    blocks_->Retire(&node->stamp);
   } else if (node->count >= CapacityOf<V>(kNodeBytes) / 4 || !MergeWithNeighbour<V>(parent)) {
     return;
   }
@@ -308,18 +308,18 @@ bool IdTree<Value>::MergeWithNeighbour(Step parent) {
     Node* right = children[right_at];
     const uint32_t total = (*left)->count + right->count;
     if (total > CapacityOf<V>(kNodeBytes) * 3u / 4) continue;
-    size_t bytes = (*left)->cow.bytes;
+    size_t bytes = (*left)->stamp.bytes;
     while (CapacityOf<V>(bytes) < total) bytes *= 2;
-    if (bytes != (*left)->cow.bytes || heap_->shared((*left)->cow)) {
+    if (bytes != (*left)->stamp.bytes || blocks_->Shared((*left)->stamp)) {
       Node* old = *left;
       *left = Copy<V>(old, bytes);
-      heap_->Drop(&old->cow);
+      blocks_->Retire(&old->stamp);
     }
     const uint32_t joint = (*left)->count;
     Append<V>(*left, right, 0, right->count);
     // The lowest id of a node is no bound of what is below it; its parent's is.
     if ((*left)->level > 0) (*left)->ids()[joint] = parent.node->ids()[right_at];
-    heap_->Drop(&right->cow);
+    blocks_->Retire(&right->stamp);
     EraseAt<Node*>({parent.node, right_at});
     return true;
   }
@@ -331,7 +331,7 @@ void IdTree<Value>::ShortenRoot() {
   while (root_ != nullptr && (root_->count == 0 || (root_->level > 0 && root_->count == 1))) {
     Node* old = root_;
     root_ = old->count == 0 ? nullptr : Children(old)[0];
-    heap_->Drop(&old->cow);
+    blocks_->Retire(&old->stamp);
   }
 }
 
@@ -340,7 +340,7 @@ void IdTree<Value>::DropAll(Node* node) {
   if (node->level > 0) {
     for (uint32_t i = 0; i < node->count; ++i) DropAll(Children(node)[i]);
   }
-  heap_->Drop(&node->cow);
+  blocks_->Retire(&node->stamp);
 }
 
 template <class Value>
@@ -352,7 +352,7 @@ void IdTree<Value>::Clear() {
 
 template <class Value>
 size_t IdTree<Value>::FreeSome(size_t budget) {
-  ASSERT(!heap_->has_views());
+  ASSERT(blocks_->views() == 0);
   size_t freed = 0;
   for (; root_ != nullptr && freed < budget; ++freed) {
     Node* parent = nullptr;
@@ -366,7 +366,7 @@ size_t IdTree<Value>::FreeSome(size_t budget) {
     } else {
       --parent->count;
     }
-    heap_->Drop(&node->cow);
+    blocks_->Retire(&node->stamp);
   }
   return freed;
 }

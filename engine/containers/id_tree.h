@@ -13,7 +13,7 @@
 // with a neighbour when both together fill three quarters at most. A change copies those nodes between the
 // root and its leaf which a view shows, so freezing a tree is remembering its root.
 //
-// Threads     One at a time; cursors over the root of a view in any thread (cow_heap.h).
+// Threads     One at a time; cursors over the root of a view in any thread (versioned_blocks.h).
 // Invariants  Ids are unique. No node is empty. All leaves are at level 0.
 // Why         A map of the library's can neither be frozen at once, nor be freed in slices, nor say to the
 //             byte what it takes.
@@ -23,13 +23,13 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "engine/containers/cow_heap.h"
 #include "engine/containers/stream_id.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
 struct IdTreeNode {
-  CowNode cow;
+  BlockStamp stamp;
   uint16_t count;
   uint16_t capacity;
   uint16_t level;
@@ -37,7 +37,7 @@ struct IdTreeNode {
   StreamId* ids() { return reinterpret_cast<StreamId*>(this + 1); }
   const StreamId* ids() const { return reinterpret_cast<const StreamId*>(this + 1); }
 };
-static_assert(sizeof(IdTreeNode) == 24);
+static_assert(sizeof(IdTreeNode) == 16);
 
 // A tree of values of type Value, which is trivially copyable and may be empty. Defined in id_tree.cc for
 // the types that streams are made of.
@@ -81,7 +81,7 @@ class IdTree {
     Step steps_[kHeightMax];  // by level
   };
 
-  explicit IdTree(CowHeap& heap) : heap_(&heap) {}
+  explicit IdTree(VersionedBlocks& blocks) : blocks_(&blocks) {}
   ~IdTree() { Clear(); }
   IdTree(const IdTree&) = delete;
   IdTree& operator=(const IdTree&) = delete;
@@ -165,7 +165,7 @@ class IdTree {
   void DropAll(Node* node);
   static uint64_t CountBelow(const Node* node);
 
-  CowHeap* heap_;
+  VersionedBlocks* blocks_;
   Node* root_ = nullptr;
   uint64_t size_ = 0;
 };

@@ -27,8 +27,9 @@ struct Children {
     nodes[size] = node;
     counts[size++] = node->CountOfAll();
   }
-  TreeNode* Make(NodeHeap* heap, uint32_t level, std::span<const TreeNode::Piece> pieces) const {
-    return TreeNode::NewInner(heap, level, {nodes, size}, {counts, size}, pieces);
+  TreeNode* Make(VersionedBlocks* blocks, uint32_t level,
+                 std::span<const TreeNode::Piece> pieces) const {
+    return TreeNode::NewInner(blocks, level, {nodes, size}, {counts, size}, pieces);
   }
 
   TreeNode* nodes[OrderedTree::kInnerChildrenMax + 1];
@@ -97,7 +98,7 @@ void OrderedTree::Cursor::DescendToEdge(uint32_t level, bool last) {
   offset_ = nodes_[0]->Offset(at_[0]);
 }
 
-OrderedTree::OrderedTree(Relocation* relocation) : heap_(BytesOf), relocation_(relocation) {}
+OrderedTree::OrderedTree(Relocation* relocation) : relocation_(relocation) {}
 
 OrderedTree::~OrderedTree() { FreeSome(SIZE_MAX); }
 
@@ -138,7 +139,7 @@ uint32_t OrderedTree::Move(double score, std::string_view member, double new_sco
                           Piece(*leaf, from + 1, leaf->key_count())};
     const Piece up[] = {Piece(*leaf, 0, from), Piece(*leaf, from + 1, to + 1), Piece(key),
                         Piece(*leaf, to + 1, leaf->key_count())};
-    Replace(&path, 0, TreeNode::NewLeaf(&heap_, leaf->leaf_id, to <= from ? down : up));
+    Replace(&path, 0, TreeNode::NewLeaf(&blocks_, leaf->leaf_id, to <= from ? down : up));
   }
   return path.nodes[0]->leaf_id;
 }
@@ -190,25 +191,25 @@ std::optional<uint64_t> OrderedTree::Rank(double score, std::string_view member)
 }
 
 OrderedTree::View OrderedTree::Freeze() {
-  heap_.AddView();
+  blocks_.Freeze();
   return {root_, size_};
 }
 
-void OrderedTree::Release(const View& view) { heap_.RemoveView(); }
+void OrderedTree::Release(const View& view) { blocks_.Release(); }
 
 TreeNode* OrderedTree::Own(TreeNode** place) {
   TreeNode* const node = *place;
-  if (!heap_.IsShared(*node)) [[likely]]
+  if (!blocks_.Shared(node->generation)) [[likely]]
     return node;
-  TreeNode* const copy = TreeNode::Copy(&heap_, *node);
+  TreeNode* const copy = TreeNode::Copy(&blocks_, *node);
   *place = copy;
   if (copy->is_leaf()) SetLeaf(copy);
-  heap_.Drop(node);
+  Drop(node);
   return copy;
 }
 
 void OrderedTree::Descend(const TreeBound& bound, Path* path) {
-  heap_.FreeGarbage(kGarbagePerChange);
+  blocks_.FreeHeld(kGarbagePerChange);
   TreeNode** place = &root_;
   for (uint32_t level = root_->level(); level != 0; --level) {
     TreeNode* const node = Own(place);
@@ -220,7 +221,7 @@ void OrderedTree::Descend(const TreeBound& bound, Path* path) {
 }
 
 uint32_t OrderedTree::DescendToRank(uint64_t rank, Path* path) {
-  heap_.FreeGarbage(kGarbagePerChange);
+  blocks_.FreeHeld(kGarbagePerChange);
   TreeNode** place = &root_;
   for (uint32_t level = root_->level(); level != 0; --level) {
     TreeNode* const node = Own(place);
@@ -256,7 +257,7 @@ void OrderedTree::Replace(Path* path, uint32_t level, TreeNode* fresh) {
     path->nodes[level + 1]->child(path->child[level + 1]) = fresh;
   }
   if (level == 0) SetLeaf(fresh);
-  heap_.Drop(path->nodes[level]);
+  Drop(path->nodes[level]);
   path->nodes[level] = fresh;
 }
 
@@ -269,8 +270,8 @@ void OrderedTree::AddToCounts(const Path& path, int64_t difference) {
 
 TreeKey OrderedTree::NewKey(double score, std::string_view member) {
   if (member.size() <= kShortMemberBytesMax) return {.score = score, .member = member};
-  void* const room = heap_.New(LongMember::BytesFor(member.size()));
-  return {.score = score, .outside = new (room) LongMember(heap_.generation(), member)};
+  void* const room = blocks_.Allocate(UsableSize(LongMember::BytesFor(member.size())));
+  return {.score = score, .outside = new (room) LongMember(blocks_.generation(), member)};
 }
 
 // With the member's block, if it is long and has one already.
@@ -288,7 +289,7 @@ uint32_t OrderedTree::Insert(double score, std::string_view member, LongMember* 
       outside != nullptr ? TreeKey{.score = score, .outside = outside} : NewKey(score, member);
   if (root_ == nullptr) {
     const Piece only[] = {Piece(key)};
-    root_ = TreeNode::NewLeaf(&heap_, NewLeafId(), only);
+    root_ = TreeNode::NewLeaf(&blocks_, NewLeafId(), only);
     SetLeaf(root_);
     size_ = 1;
     return root_->leaf_id;
@@ -301,7 +302,7 @@ uint32_t OrderedTree::Insert(double score, std::string_view member, LongMember* 
   }
   if (!leaf->InsertInPlace(at, key)) {
     const Piece pieces[] = {Piece(*leaf, 0, at), Piece(key), Piece(*leaf, at, leaf->key_count())};
-    Replace(&path, 0, TreeNode::NewLeaf(&heap_, leaf->leaf_id, pieces));
+    Replace(&path, 0, TreeNode::NewLeaf(&blocks_, leaf->leaf_id, pieces));
   }
   return path.nodes[0]->leaf_id;
 }
@@ -333,10 +334,10 @@ uint32_t OrderedTree::SplitLeaf(Path* path, uint32_t at, const TreeKey& key) {
   const Piece right_with[] = {Piece(leaf, cut, std::max(at, cut)), Piece(key),
                               Piece(leaf, at, count)};
   const Piece right_without[] = {Piece(leaf, cut, count)};
-  TreeNode* const left = goes_left ? TreeNode::NewLeaf(&heap_, left_id, left_with)
-                                   : TreeNode::NewLeaf(&heap_, left_id, left_without);
-  TreeNode* const right = goes_left ? TreeNode::NewLeaf(&heap_, right_id, right_without)
-                                    : TreeNode::NewLeaf(&heap_, right_id, right_with);
+  TreeNode* const left = goes_left ? TreeNode::NewLeaf(&blocks_, left_id, left_with)
+                                   : TreeNode::NewLeaf(&blocks_, left_id, left_without);
+  TreeNode* const right = goes_left ? TreeNode::NewLeaf(&blocks_, right_id, right_without)
+                                    : TreeNode::NewLeaf(&blocks_, right_id, right_with);
   SetLeaf(left);
   SetLeaf(right);
   if (relocation_ != nullptr) {
@@ -367,7 +368,7 @@ void OrderedTree::ReplaceByTwo(Path* path, uint32_t level, TreeNode* left, TreeN
     children.Add(left);
     children.Add(right);
     const Piece only[] = {Piece(separator)};
-    root_ = children.Make(&heap_, upper, only);
+    root_ = children.Make(&blocks_, upper, only);
   } else {
     const TreeNode& parent = *path->nodes[upper];
     const uint32_t child = path->child[upper];
@@ -377,15 +378,15 @@ void OrderedTree::ReplaceByTwo(Path* path, uint32_t level, TreeNode* left, TreeN
     children.Add(parent, child + 1, parent.child_count());
     const Piece pieces[] = {Piece(parent, 0, child), Piece(separator),
                             Piece(parent, child, parent.key_count())};
-    TreeNode* const grown = children.Make(&heap_, upper, pieces);
+    TreeNode* const grown = children.Make(&blocks_, upper, pieces);
     if (children.size > kInnerChildrenMax || grown->key_bytes() > kInnerKeyBytesMax) {
       SplitInner(path, upper, *grown);
-      heap_.Drop(grown);
+      Drop(grown);
     } else {
       Replace(path, upper, grown);
     }
   }
-  heap_.Drop(path->nodes[level]);
+  Drop(path->nodes[level]);
 }
 
 void OrderedTree::SplitInner(Path* path, uint32_t level, const TreeNode& full) {
@@ -396,8 +397,8 @@ void OrderedTree::SplitInner(Path* path, uint32_t level, const TreeNode& full) {
   right.Add(full, middle, full.child_count());
   const Piece left_keys[] = {Piece(full, 0, middle - 1)};
   const Piece right_keys[] = {Piece(full, middle, full.key_count())};
-  ReplaceByTwo(path, level, left.Make(&heap_, level, left_keys),
-               right.Make(&heap_, level, right_keys), full.key(middle - 1));
+  ReplaceByTwo(path, level, left.Make(&blocks_, level, left_keys),
+               right.Make(&blocks_, level, right_keys), full.key(middle - 1));
 }
 
 // The members that are outside stay for the caller.
@@ -411,7 +412,7 @@ void OrderedTree::EraseKeys(Path* path, uint32_t first, uint32_t end) {
   }
   if (!leaf->EraseInPlace(first, end)) {
     const Piece pieces[] = {Piece(*leaf, 0, first), Piece(*leaf, end, count)};
-    Replace(path, 0, TreeNode::NewLeaf(&heap_, leaf->leaf_id, pieces));
+    Replace(path, 0, TreeNode::NewLeaf(&blocks_, leaf->leaf_id, pieces));
   }
   if (path->nodes[0]->key_bytes() < kLeafKeyBytesMax / 4) Merge(path, 0);
 }
@@ -428,7 +429,7 @@ void OrderedTree::RemoveNode(Path* path, uint32_t level) {
     DropOutside(*path->nodes[upper], separator, separator + 1);
     RemoveChild(path, upper, child, separator);
   }
-  heap_.Drop(path->nodes[level]);
+  Drop(path->nodes[level]);
 }
 
 // Takes a child and a separator out of the inner node at `level`; the child itself is the caller's.
@@ -438,7 +439,7 @@ void OrderedTree::RemoveChild(Path* path, uint32_t level, uint32_t child, uint32
   children.Add(node, 0, child);
   children.Add(node, child + 1, node.child_count());
   const Piece pieces[] = {Piece(node, 0, separator), Piece(node, separator + 1, node.key_count())};
-  Replace(path, level, children.Make(&heap_, level, pieces));
+  Replace(path, level, children.Make(&blocks_, level, pieces));
   if (level + 1 != height()) {
     if (children.size < kInnerChildrenMax / 4) Merge(path, level);
     return;
@@ -446,7 +447,7 @@ void OrderedTree::RemoveChild(Path* path, uint32_t level, uint32_t child, uint32
   while (!root_->is_leaf() && root_->child_count() == 1) {
     TreeNode* const old = root_;
     root_ = old->child(0);
-    heap_.Drop(old);
+    Drop(old);
   }
 }
 
@@ -472,8 +473,8 @@ void OrderedTree::Merge(Path* path, uint32_t level) {
     parent->child(first) =
         level == 0 ? MergeLeaves(*left, *right) : MergeInner(*left, *parent, first, *right);
     parent->counts()[first] += parent->counts()[first + 1];
-    heap_.Drop(left);
-    heap_.Drop(right);
+    Drop(left);
+    Drop(right);
     return RemoveChild(path, upper, first + 1, first);
   }
 }
@@ -483,7 +484,7 @@ TreeNode* OrderedTree::MergeLeaves(const TreeNode& left, const TreeNode& right) 
   const TreeNode& kept = keep_left ? left : right;
   const TreeNode& gone = keep_left ? right : left;
   const Piece pieces[] = {AllOf(left), AllOf(right)};
-  TreeNode* const merged = TreeNode::NewLeaf(&heap_, kept.leaf_id, pieces);
+  TreeNode* const merged = TreeNode::NewLeaf(&blocks_, kept.leaf_id, pieces);
   SetLeaf(merged);
   if (relocation_ != nullptr) {
     relocation_->Relocated(gone, 0, gone.key_count(), gone.leaf_id, kept.leaf_id);
@@ -498,12 +499,16 @@ TreeNode* OrderedTree::MergeInner(const TreeNode& left, const TreeNode& parent, 
   children.Add(left, 0, left.child_count());
   children.Add(right, 0, right.child_count());
   const Piece pieces[] = {AllOf(left), Piece(parent, separator, separator + 1), AllOf(right)};
-  return children.Make(&heap_, left.level(), pieces);
+  return children.Make(&blocks_, left.level(), pieces);
+}
+
+void OrderedTree::Drop(NodeBlock* block) {
+  blocks_.Retire(block, UsableSize(BytesOf(*block)), block->generation);
 }
 
 void OrderedTree::DropOutside(const TreeNode& node, uint32_t first, uint32_t end) {
   for (uint32_t i = first; node.HasLong() && i < end; ++i) {
-    if (node.IsLong(i)) heap_.Drop(node.outside(i));
+    if (node.IsLong(i)) Drop(node.outside(i));
   }
 }
 
@@ -526,8 +531,8 @@ void OrderedTree::FreeLeafId(uint32_t id) {
 // The id of an inner node, which has none, is how many of its children have gone, plus one once the
 // separators outside of it have.
 bool OrderedTree::FreeSome(size_t budget) {
-  ASSERT(!heap_.has_views());
-  size_t freed = heap_.FreeGarbage(budget);
+  ASSERT(blocks_.views() == 0);
+  size_t freed = blocks_.FreeHeld(budget);
   while (freed < budget && root_ != nullptr) {
     TreeNode* parent = nullptr;
     TreeNode* node = root_;
@@ -543,7 +548,7 @@ bool OrderedTree::FreeSome(size_t budget) {
       if (node->HasLong()) freed += node->key_count();
       DropOutside(*node, 0, node->key_count());
     }
-    heap_.Drop(node);
+    Drop(node);
     ++freed;
     if (parent != nullptr) {
       ++parent->leaf_id;

@@ -30,7 +30,6 @@
 #include <span>
 #include <string_view>
 
-#include "engine/containers/node_heap.h"
 #include "engine/containers/tree_node.h"
 #include "engine/containers/word_stack.h"
 
@@ -126,8 +125,8 @@ class OrderedTree {
   // Frees up to `budget` blocks that only views showed which are gone, and says whether some are left. Each
   // change does so for kGarbagePerChange.
   bool FreeGarbage(size_t budget) {
-    heap_.FreeGarbage(budget);
-    return heap_.has_garbage();
+    blocks_.FreeHeld(budget);
+    return blocks_.has_garbage();
   }
 
   // Frees about `budget` blocks and says whether some are left. With no views; nothing else can be
@@ -135,7 +134,7 @@ class OrderedTree {
   bool FreeSome(size_t budget);
 
   // What the allocator holds for the tree besides the object itself, held blocks included.
-  size_t allocated_bytes() const { return heap_.allocated_bytes() + leaves_.allocated_bytes(); }
+  size_t allocated_bytes() const { return blocks_.bytes() + leaves_.allocated_bytes(); }
 
  private:
   // The way to a leaf, its nodes all free to be changed.
@@ -173,9 +172,11 @@ class OrderedTree {
 
   uint32_t NewLeafId();
   void FreeLeafId(uint32_t id);
+  // For what has left the tree.
+  void Drop(NodeBlock* block);
   void SetLeaf(TreeNode* leaf) { leaves_[leaf->leaf_id] = reinterpret_cast<uint64_t>(leaf); }
 
-  NodeHeap heap_;
+  VersionedBlocks blocks_;
   WordStack leaves_;  // by id: the leaf, or the next free id
   uint32_t free_leaf_id_ = kNoLeaf;
   TreeNode* root_ = nullptr;

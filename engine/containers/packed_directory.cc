@@ -22,19 +22,19 @@ size_t BytesOf(uint32_t capacity) {
   return sizeof(PackedPart) + capacity * sizeof(PackedPart::Child);
 }
 
-PackedPart* NewPart(PackedMemory& memory, uint32_t level, uint32_t count) {
+PackedPart* NewPart(VersionedBlocks& blocks, uint32_t level, uint32_t count) {
   ASSERT(level <= PackedPath::kLevelsMax);
   const uint32_t capacity = CapacityFor(count);
-  auto* part = static_cast<PackedPart*>(memory.New(BytesOf(capacity)));
-  part->generation = memory.generation();
+  auto* part = static_cast<PackedPart*>(blocks.Allocate(BytesOf(capacity)));
+  part->generation = blocks.generation();
   part->count = 0;
   part->capacity = static_cast<uint16_t>(capacity);
   part->level = level;
   return part;
 }
 
-void RetirePart(PackedMemory& memory, PackedPart* part) {
-  memory.Retire(part, BytesOf(part->capacity), part->generation);
+void RetirePart(VersionedBlocks& blocks, PackedPart* part) {
+  blocks.Retire(part, BytesOf(part->capacity), part->generation);
 }
 
 void InsertSlot(PackedPart* part, uint32_t slot, const PackedPart::Child& child) {
@@ -132,12 +132,12 @@ PackedDirectory::Child PackedDirectory::SumOf(PackedPart* part) {
 }
 
 // Exchanges a part on the path, whose parts above are owned, for one with room for `count` children.
-void PackedDirectory::Resize(PackedMemory& memory, PackedPath* path, uint32_t level,
+void PackedDirectory::Resize(VersionedBlocks& blocks, PackedPath* path, uint32_t level,
                              uint32_t count) {
   PackedPart* const part = path->parts[level];
-  PackedPart* const fresh = NewPart(memory, part->level, count);
+  PackedPart* const fresh = NewPart(blocks, part->level, count);
   AppendSlots(part, 0, fresh);
-  RetirePart(memory, part);
+  RetirePart(blocks, part);
   path->parts[level] = fresh;
   if (level == 0) {
     root_ = fresh;
@@ -147,15 +147,15 @@ void PackedDirectory::Resize(PackedMemory& memory, PackedPath* path, uint32_t le
 }
 
 // Makes every part on the path one that may be changed.
-void PackedDirectory::Own(PackedMemory& memory, PackedPath* path) {
+void PackedDirectory::Own(VersionedBlocks& blocks, PackedPath* path) {
   for (uint32_t level = 0; level < path->levels; ++level) {
     PackedPart* const part = path->parts[level];
-    if (memory.Shown(part->generation)) Resize(memory, path, level, part->capacity);
+    if (blocks.Shared(part->generation)) Resize(blocks, path, level, part->capacity);
   }
 }
 
-void PackedDirectory::Replace(PackedMemory& memory, PackedPath* path, PackedLeaf* leaf) {
-  Own(memory, path);
+void PackedDirectory::Replace(VersionedBlocks& blocks, PackedPath* path, PackedLeaf* leaf) {
+  Own(blocks, path);
   const uint32_t last = path->levels - 1;
   Child& child = path->parts[last]->children[path->slots[last]];
   const uint64_t before = child.elements;
@@ -166,19 +166,19 @@ void PackedDirectory::Replace(PackedMemory& memory, PackedPath* path, PackedLeaf
   }
 }
 
-void PackedDirectory::Start(PackedMemory& memory, PackedLeaf* leaf) {
-  root_ = NewPart(memory, 1, 1);
+void PackedDirectory::Start(VersionedBlocks& blocks, PackedLeaf* leaf) {
+  root_ = NewPart(blocks, 1, 1);
   InsertSlot(root_, 0, {leaf, leaf->count, 1});
 }
 
 // Makes room in a full part, the upper half of which goes to a new one, and inserts the child. At either
 // end nothing moves to the part that begins there: it will be filled by what follows.
-PackedPart* PackedDirectory::Split(PackedMemory& memory, PackedPart* part, uint32_t slot,
+PackedPart* PackedDirectory::Split(VersionedBlocks& blocks, PackedPart* part, uint32_t slot,
                                    const Child& child) {
   uint32_t kept = PackedPart::kChildrenMax / 2;
   if (slot == 0) kept = 0;
   if (slot == PackedPart::kChildrenMax) kept = slot;
-  PackedPart* right = NewPart(memory, part->level, PackedPart::kChildrenMax - kept + 1);
+  PackedPart* right = NewPart(blocks, part->level, PackedPart::kChildrenMax - kept + 1);
   AppendSlots(part, kept, right);
   part->count = static_cast<uint16_t>(kept);
   if (slot <= kept && kept < PackedPart::kChildrenMax) {
@@ -189,16 +189,17 @@ PackedPart* PackedDirectory::Split(PackedMemory& memory, PackedPart* part, uint3
   return right;
 }
 
-void PackedDirectory::Insert(PackedMemory& memory, PackedPath* path, bool after, PackedLeaf* leaf) {
-  Own(memory, path);
+void PackedDirectory::Insert(VersionedBlocks& blocks, PackedPath* path, bool after,
+                             PackedLeaf* leaf) {
+  Own(blocks, path);
   Child child{leaf, leaf->count, 1};
   uint32_t level = path->levels - 1;
   uint32_t slot = path->slots[level] + (after ? 1 : 0);
   while (path->parts[level]->count == PackedPart::kChildrenMax) {
     PackedPart* const left = path->parts[level];
-    PackedPart* const right = Split(memory, left, slot, child);
+    PackedPart* const right = Split(blocks, left, slot, child);
     if (level == 0) {
-      root_ = NewPart(memory, left->level + 1, 2);
+      root_ = NewPart(blocks, left->level + 1, 2);
       InsertSlot(root_, 0, SumOf(left));
       InsertSlot(root_, 1, SumOf(right));
       return;
@@ -209,7 +210,7 @@ void PackedDirectory::Insert(PackedMemory& memory, PackedPath* path, bool after,
     slot = path->slots[level] + 1;
   }
   const PackedPart& part = *path->parts[level];
-  if (part.count == part.capacity) Resize(memory, path, level, part.count + 1u);
+  if (part.count == part.capacity) Resize(blocks, path, level, part.count + 1u);
   InsertSlot(path->parts[level], slot, child);
   while (level-- > 0) {
     path->parts[level]->children[path->slots[level]].elements += leaf->count;
@@ -217,25 +218,25 @@ void PackedDirectory::Insert(PackedMemory& memory, PackedPath* path, bool after,
   }
 }
 
-void PackedDirectory::InsertFirst(PackedMemory& memory, PackedLeaf* leaf) {
-  if (empty()) return Start(memory, leaf);
+void PackedDirectory::InsertFirst(VersionedBlocks& blocks, PackedLeaf* leaf) {
+  if (empty()) return Start(blocks, leaf);
   PackedPath path = First();
-  Insert(memory, &path, false, leaf);
+  Insert(blocks, &path, false, leaf);
 }
 
-void PackedDirectory::InsertLast(PackedMemory& memory, PackedLeaf* leaf) {
-  if (empty()) return Start(memory, leaf);
+void PackedDirectory::InsertLast(VersionedBlocks& blocks, PackedLeaf* leaf) {
+  if (empty()) return Start(blocks, leaf);
   PackedPath path = Last();
-  Insert(memory, &path, true, leaf);
+  Insert(blocks, &path, true, leaf);
 }
 
-void PackedDirectory::Remove(PackedMemory& memory, PackedPath* path) {
-  Own(memory, path);
+void PackedDirectory::Remove(VersionedBlocks& blocks, PackedPath* path) {
+  Own(blocks, path);
   uint32_t level = path->levels - 1;
   const uint64_t elements = path->parts[level]->children[path->slots[level]].elements;
   EraseSlot(path->parts[level], path->slots[level]);
   while (level > 0 && path->parts[level]->count == 0) {
-    RetirePart(memory, path->parts[level]);
+    RetirePart(blocks, path->parts[level]);
     --level;
     EraseSlot(path->parts[level], path->slots[level]);
   }
@@ -245,14 +246,14 @@ void PackedDirectory::Remove(PackedMemory& memory, PackedPath* path) {
   }
   const PackedPart& part = *path->parts[level];
   if (part.count > 0 && CapacityFor(part.count * 2u) < part.capacity) {
-    Resize(memory, path, level, part.count * 2u);
+    Resize(blocks, path, level, part.count * 2u);
   }
-  for (; level > 0; --level) MergeSlot(memory, path->parts[level - 1], path->slots[level - 1]);
-  DropUselessRoots(memory);
+  for (; level > 0; --level) MergeSlot(blocks, path->parts[level - 1], path->slots[level - 1]);
+  DropUselessRoots(blocks);
 }
 
 // Merges the part at `slot` with a neighbour if both fit into one.
-void PackedDirectory::MergeSlot(PackedMemory& memory, PackedPart* parent, uint32_t slot) {
+void PackedDirectory::MergeSlot(VersionedBlocks& blocks, PackedPart* parent, uint32_t slot) {
   const uint32_t count = parent->part(slot)->count;
   uint32_t left = slot;
   if (slot + 1u == parent->count || count + parent->part(slot + 1)->count > kMergedChildrenMax) {
@@ -260,24 +261,24 @@ void PackedDirectory::MergeSlot(PackedMemory& memory, PackedPart* parent, uint32
     left = slot - 1;
   }
   PackedPart* const merged =
-      NewPart(memory, parent->level - 1, parent->part(left)->count + parent->part(left + 1)->count);
+      NewPart(blocks, parent->level - 1, parent->part(left)->count + parent->part(left + 1)->count);
   for (const uint32_t from : {left, left + 1}) {
     PackedPart* const part = parent->part(from);
     AppendSlots(part, 0, merged);
-    RetirePart(memory, part);
+    RetirePart(blocks, part);
   }
   parent->children[left] = SumOf(merged);
   EraseSlot(parent, left + 1);
 }
 
-void PackedDirectory::DropUselessRoots(PackedMemory& memory) {
+void PackedDirectory::DropUselessRoots(VersionedBlocks& blocks) {
   while (root_->count == 1 && root_->level > 1) {
     PackedPart* const child = root_->part(0);
-    RetirePart(memory, root_);
+    RetirePart(blocks, root_);
     root_ = child;
   }
   if (root_->count > 0) return;
-  RetirePart(memory, root_);
+  RetirePart(blocks, root_);
   root_ = nullptr;
 }
 

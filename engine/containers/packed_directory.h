@@ -4,7 +4,7 @@
 // and of leaves below each; a million elements in nodes of 8 KB need 33 parts, 0.05 bytes an element. The
 // last part at an end, and the only one of a small list, has room for fewer.
 // Parts know neither parent nor neighbour: a path holds the way down. That makes them copyable one by
-// one (packed_memory.h), and a view of the whole is its root.
+// one (versioned_blocks.h), and a view of the whole is its root.
 //
 // Threads     One at a time; parts that a view shows are read by any.
 // Invariants  All leaves are equally deep. A part is never empty. Two neighbours below one parent are merged
@@ -14,7 +14,7 @@
 #include <cstdint>
 
 #include "engine/containers/packed_leaf.h"
-#include "engine/containers/packed_memory.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
@@ -68,24 +68,24 @@ class PackedDirectory {
 
   // Puts another leaf in a leaf's place, or the same with another number of elements. The path stays
   // valid.
-  void Replace(PackedMemory& memory, PackedPath* path, PackedLeaf* leaf);
-  void Insert(PackedMemory& memory, PackedPath* path, bool after, PackedLeaf* leaf);
-  void InsertFirst(PackedMemory& memory, PackedLeaf* leaf);
-  void InsertLast(PackedMemory& memory, PackedLeaf* leaf);
+  void Replace(VersionedBlocks& blocks, PackedPath* path, PackedLeaf* leaf);
+  void Insert(VersionedBlocks& blocks, PackedPath* path, bool after, PackedLeaf* leaf);
+  void InsertFirst(VersionedBlocks& blocks, PackedLeaf* leaf);
+  void InsertLast(VersionedBlocks& blocks, PackedLeaf* leaf);
   // Takes a leaf out; it stays the caller's.
-  void Remove(PackedMemory& memory, PackedPath* path);
+  void Remove(VersionedBlocks& blocks, PackedPath* path);
 
  private:
   using Child = PackedPart::Child;
 
   static Child SumOf(PackedPart* part);
-  static PackedPart* Split(PackedMemory& memory, PackedPart* part, uint32_t slot,
+  static PackedPart* Split(VersionedBlocks& blocks, PackedPart* part, uint32_t slot,
                            const Child& child);
-  static void MergeSlot(PackedMemory& memory, PackedPart* parent, uint32_t slot);
-  void Start(PackedMemory& memory, PackedLeaf* leaf);
-  void Own(PackedMemory& memory, PackedPath* path);
-  void Resize(PackedMemory& memory, PackedPath* path, uint32_t level, uint32_t count);
-  void DropUselessRoots(PackedMemory& memory);
+  static void MergeSlot(VersionedBlocks& blocks, PackedPart* parent, uint32_t slot);
+  void Start(VersionedBlocks& blocks, PackedLeaf* leaf);
+  void Own(VersionedBlocks& blocks, PackedPath* path);
+  void Resize(VersionedBlocks& blocks, PackedPath* path, uint32_t level, uint32_t count);
+  void DropUselessRoots(VersionedBlocks& blocks);
 
   PackedPart* root_ = nullptr;
 };

@@ -22,8 +22,8 @@ void Unfold(const PackedLeaf& leaf, char* out) {
 }
 
 // A leaf with the same header values, but nothing in it yet.
-PackedLeaf* NewLeafLike(PackedMemory& memory, const PackedLeaf& leaf, size_t bytes) {
-  PackedLeaf* fresh = NewLeaf(memory, bytes, leaf.plain);
+PackedLeaf* NewLeafLike(VersionedBlocks& blocks, const PackedLeaf& leaf, size_t bytes) {
+  PackedLeaf* fresh = NewLeaf(blocks, bytes, leaf.plain);
   fresh->count = leaf.count;
   return fresh;
 }
@@ -48,11 +48,11 @@ void MoveSides(PackedLeaf* leaf, size_t begin, size_t at, size_t removed, size_t
 
 }  // namespace
 
-PackedLeaf* NewLeaf(PackedMemory& memory, size_t bytes, bool plain) {
+PackedLeaf* NewLeaf(VersionedBlocks& blocks, size_t bytes, bool plain) {
   const size_t block_bytes = UsableSize(sizeof(PackedLeaf) + bytes);
   ASSERT(block_bytes <= UINT32_MAX);
-  auto* leaf = static_cast<PackedLeaf*>(memory.New(block_bytes));
-  *leaf = {.generation = memory.generation(),
+  auto* leaf = static_cast<PackedLeaf*>(blocks.Allocate(block_bytes));
+  *leaf = {.generation = blocks.generation(),
            .block_bytes = static_cast<uint32_t>(block_bytes),
            .begin = 0,
            .stored_bytes = 0,
@@ -62,38 +62,38 @@ PackedLeaf* NewLeaf(PackedMemory& memory, size_t bytes, bool plain) {
   return leaf;
 }
 
-void RetireLeaf(PackedMemory& memory, PackedLeaf* leaf) {
-  memory.Retire(leaf, leaf->block_bytes, leaf->generation);
+void RetireLeaf(VersionedBlocks& blocks, PackedLeaf* leaf) {
+  blocks.Retire(leaf, leaf->block_bytes, leaf->generation);
 }
 
-PackedLeaf* OwnLeaf(PackedMemory& memory, PackedLeaf* leaf) {
+PackedLeaf* OwnLeaf(VersionedBlocks& blocks, PackedLeaf* leaf) {
   if (leaf->folded()) {
-    PackedLeaf* fresh = NewLeafLike(memory, *leaf, leaf->unfolded_bytes);
+    PackedLeaf* fresh = NewLeafLike(blocks, *leaf, leaf->unfolded_bytes);
     Unfold(*leaf, fresh->stored());
     fresh->stored_bytes = leaf->unfolded_bytes;
-    RetireLeaf(memory, leaf);
+    RetireLeaf(blocks, leaf);
     return fresh;
   }
-  if (!memory.Shown(leaf->generation)) return leaf;
-  return ResizeLeaf(memory, leaf, CapacityOf(*leaf), leaf->begin);
+  if (!blocks.Shared(leaf->generation)) return leaf;
+  return ResizeLeaf(blocks, leaf, CapacityOf(*leaf), leaf->begin);
 }
 
-PackedLeaf* ResizeLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t bytes, size_t begin) {
-  PackedLeaf* fresh = NewLeafLike(memory, *leaf, bytes);
+PackedLeaf* ResizeLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t bytes, size_t begin) {
+  PackedLeaf* fresh = NewLeafLike(blocks, *leaf, bytes);
   fresh->begin = static_cast<uint32_t>(begin);
   fresh->stored_bytes = leaf->stored_bytes;
   std::memcpy(fresh->stored(), leaf->stored(), leaf->stored_bytes);
-  RetireLeaf(memory, leaf);
+  RetireLeaf(blocks, leaf);
   return fresh;
 }
 
-PackedLeaf* FitLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t eighths) {
+PackedLeaf* FitLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t eighths) {
   const size_t fitting = UsableSize(sizeof(PackedLeaf) + leaf->stored_bytes);
   if (fitting * 8 > leaf->block_bytes * eighths) return leaf;
-  return ResizeLeaf(memory, leaf, leaf->stored_bytes, 0);
+  return ResizeLeaf(blocks, leaf, leaf->stored_bytes, 0);
 }
 
-PackedLeaf* SpliceLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t removed,
+PackedLeaf* SpliceLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t at, size_t removed,
                        size_t inserted) {
   const size_t tail = leaf->stored_bytes - at - removed;
   const size_t bytes = at + inserted + tail;
@@ -103,12 +103,12 @@ PackedLeaf* SpliceLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t
   if (bytes > capacity) {
     // Room goes where it was wanted.
     const size_t room = UsableSize(sizeof(PackedLeaf) + bytes) - sizeof(PackedLeaf) - bytes;
-    PackedLeaf* fresh = NewLeafLike(memory, *leaf, bytes);
+    PackedLeaf* fresh = NewLeafLike(blocks, *leaf, bytes);
     fresh->begin = static_cast<uint32_t>(at == 0 ? room : tail == 0 ? 0 : room / 2);
     fresh->stored_bytes = static_cast<uint32_t>(bytes);
     std::memcpy(fresh->stored(), leaf->stored(), at);
     std::memcpy(fresh->stored() + at + inserted, leaf->stored() + at + removed, tail);
-    RetireLeaf(memory, leaf);
+    RetireLeaf(blocks, leaf);
     return fresh;
   }
   if (moves_head && leaf->begin + removed >= inserted) {
@@ -122,9 +122,9 @@ PackedLeaf* SpliceLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t
   return leaf;
 }
 
-PackedLeaf* SplitLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t count) {
+PackedLeaf* SplitLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t at, size_t count) {
   const size_t moved = leaf->stored_bytes - at;
-  PackedLeaf* right = NewLeaf(memory, moved);
+  PackedLeaf* right = NewLeaf(blocks, moved);
   std::memcpy(right->stored(), leaf->stored() + at, moved);
   right->stored_bytes = static_cast<uint32_t>(moved);
   right->count = static_cast<uint16_t>(leaf->count - count);
@@ -133,7 +133,7 @@ PackedLeaf* SplitLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t 
   return right;
 }
 
-PackedLeaf* FoldLeaf(PackedMemory& memory, PackedLeaf* leaf) {
+PackedLeaf* FoldLeaf(VersionedBlocks& blocks, PackedLeaf* leaf) {
   if (leaf->folded() || leaf->block_bytes < kFoldBlockMin || leaf->stored_bytes > kFoldBytesMax) {
     return leaf;
   }
@@ -142,11 +142,11 @@ PackedLeaf* FoldLeaf(PackedMemory& memory, PackedLeaf* leaf) {
   const unsigned bytes =
       lzf_compress(leaf->stored(), leaf->stored_bytes, folded, static_cast<unsigned>(room));
   if (bytes > 0) {
-    PackedLeaf* fresh = NewLeafLike(memory, *leaf, bytes);
+    PackedLeaf* fresh = NewLeafLike(blocks, *leaf, bytes);
     std::memcpy(fresh->stored(), folded, bytes);
     fresh->stored_bytes = bytes;
     fresh->unfolded_bytes = leaf->stored_bytes;
-    RetireLeaf(memory, leaf);
+    RetireLeaf(blocks, leaf);
     leaf = fresh;
   }
   Free(folded, room);

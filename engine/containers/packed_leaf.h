@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "engine/containers/packed_entry.h"
-#include "engine/containers/packed_memory.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
@@ -39,28 +39,28 @@ struct PackedLeaf {
 static_assert(sizeof(PackedLeaf) == 24);
 
 // An empty leaf with room for at least so many bytes, beginning at 0.
-PackedLeaf* NewLeaf(PackedMemory& memory, size_t bytes, bool plain = false);
-void RetireLeaf(PackedMemory& memory, PackedLeaf* leaf);
+PackedLeaf* NewLeaf(VersionedBlocks& blocks, size_t bytes, bool plain = false);
+void RetireLeaf(VersionedBlocks& blocks, PackedLeaf* leaf);
 
 // A leaf with the same elements that may be changed: not shown by a view, not folded. The old one is
 // retired if it is another.
-PackedLeaf* OwnLeaf(PackedMemory& memory, PackedLeaf* leaf);
+PackedLeaf* OwnLeaf(VersionedBlocks& blocks, PackedLeaf* leaf);
 
 // Replaces `removed` bytes at `at` by `inserted` ones, which the caller writes there. `leaf` is owned. Moves
 // the shorter side, or into a larger block.
-PackedLeaf* SpliceLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t removed,
+PackedLeaf* SpliceLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t at, size_t removed,
                        size_t inserted);
 
 // Moves the entries of an owned leaf to a block with room for `bytes`, beginning at `begin`.
-PackedLeaf* ResizeLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t bytes, size_t begin);
+PackedLeaf* ResizeLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t bytes, size_t begin);
 // Moves them to the smallest block if that is at most `eighths` of the present one.
-PackedLeaf* FitLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t eighths);
+PackedLeaf* FitLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t eighths);
 
 // Moves what begins at `at`, behind the first `count` entries, to a new leaf.
-PackedLeaf* SplitLeaf(PackedMemory& memory, PackedLeaf* leaf, size_t at, size_t count);
+PackedLeaf* SplitLeaf(VersionedBlocks& blocks, PackedLeaf* leaf, size_t at, size_t count);
 
 // The compressed form of a leaf if that saves an eighth of its block, otherwise the leaf itself.
-PackedLeaf* FoldLeaf(PackedMemory& memory, PackedLeaf* leaf);
+PackedLeaf* FoldLeaf(VersionedBlocks& blocks, PackedLeaf* leaf);
 
 // Reads leaves, into a buffer of its own if they are folded.
 class LeafReader {

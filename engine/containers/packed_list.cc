@@ -16,7 +16,7 @@ constexpr uint32_t kCountedNodeBytesMax = 8192;
 }  // namespace
 
 PackedList::~PackedList() {
-  ASSERT(memory_.views() == 0);
+  ASSERT(blocks_.views() == 0);
   FreeSome(SIZE_MAX);
 }
 
@@ -44,9 +44,9 @@ bool PackedList::Fits(const PackedLeaf& leaf, size_t bytes, uint32_t count) cons
 // A leaf with one entry, with room for more: a sixteenth of what the list has, so that a small list grows
 // in small steps and a large one copies nothing.
 PackedLeaf* PackedList::NewEndLeaf(ListEnd end, const PackedEntry& entry) {
-  const size_t room = std::min({leaf_bytes_max_ - sizeof(PackedLeaf),
-                                memory_.allocated_bytes() / 16, entry.bytes() * leaf_count_max_});
-  PackedLeaf* leaf = NewLeaf(memory_, std::max(room, entry.bytes()));
+  const size_t room = std::min({leaf_bytes_max_ - sizeof(PackedLeaf), blocks_.bytes() / 16,
+                                entry.bytes() * leaf_count_max_});
+  PackedLeaf* leaf = NewLeaf(blocks_, std::max(room, entry.bytes()));
   if (end == ListEnd::kFront) {
     leaf->begin = static_cast<uint32_t>(leaf->block_bytes - sizeof(PackedLeaf) - entry.bytes());
   }
@@ -60,7 +60,7 @@ PackedLeaf* PackedList::NewEndLeaf(ListEnd end, const PackedEntry& entry) {
 PackedLeaf* PackedList::NewSingleLeaf(std::string_view text, const PackedEntry& entry) {
   const bool plain = IsPlain(entry.bytes());
   const size_t bytes = plain ? text.size() : entry.bytes();
-  PackedLeaf* leaf = NewLeaf(memory_, bytes, plain);
+  PackedLeaf* leaf = NewLeaf(blocks_, bytes, plain);
   leaf->stored_bytes = static_cast<uint32_t>(bytes);
   leaf->count = 1;
   if (plain) {
@@ -75,12 +75,12 @@ PackedLeaf* PackedList::NewSingleLeaf(std::string_view text, const PackedEntry& 
 void PackedList::CloseEnd(ListEnd end) {
   PackedLeaf*& slot = contents_.end(end);
   if (slot == nullptr) return;
-  PackedLeaf* leaf = FitLeaf(memory_, slot, 7);
+  PackedLeaf* leaf = FitLeaf(blocks_, slot, 7);
   slot = nullptr;
   if (end == ListEnd::kFront) {
-    contents_.directory.InsertFirst(memory_, leaf);
+    contents_.directory.InsertFirst(blocks_, leaf);
   } else {
-    contents_.directory.InsertLast(memory_, leaf);
+    contents_.directory.InsertLast(blocks_, leaf);
   }
 }
 
@@ -100,9 +100,9 @@ void PackedList::Push(ListEnd end, std::string_view text) {
     const bool plain = IsPlain(entry.bytes());
     return AddEndLeaf(end, plain ? NewSingleLeaf(text, entry) : NewEndLeaf(end, entry));
   }
-  PackedLeaf* leaf = OwnLeaf(memory_, *slot);
+  PackedLeaf* leaf = OwnLeaf(blocks_, *slot);
   const size_t at = end == ListEnd::kFront ? 0 : leaf->stored_bytes;
-  leaf = SpliceLeaf(memory_, leaf, at, 0, entry.bytes());
+  leaf = SpliceLeaf(blocks_, leaf, at, 0, entry.bytes());
   entry.Write(leaf->stored() + at);
   ++leaf->count;
   *slot = leaf;
@@ -120,10 +120,10 @@ PackedLeaf*& PackedList::LeafToPop(ListEnd end) {
       PackedPath path =
           end == ListEnd::kFront ? contents_.directory.First() : contents_.directory.Last();
       *slot = path.leaf();
-      contents_.directory.Remove(memory_, &path);
+      contents_.directory.Remove(blocks_, &path);
     }
   }
-  if ((*slot)->folded()) *slot = OwnLeaf(memory_, *slot);
+  if ((*slot)->folded()) *slot = OwnLeaf(blocks_, *slot);
   return *slot;
 }
 
@@ -139,11 +139,11 @@ void PackedList::Pop(ListEnd end) {
   PackedLeaf*& slot = LeafToPop(end);
   --contents_.size;
   if (slot->count == 1) {
-    RetireLeaf(memory_, slot);
+    RetireLeaf(blocks_, slot);
     slot = nullptr;
     return;
   }
-  PackedLeaf* leaf = OwnLeaf(memory_, slot);
+  PackedLeaf* leaf = OwnLeaf(blocks_, slot);
   const PackedRun run = leaf->run();
   const bool front = end == ListEnd::kFront;
   const size_t bytes = front ? PackedEntryBytes(run.begin) : PackedEntryBytesBefore(run.end);
@@ -152,8 +152,8 @@ void PackedList::Pop(ListEnd end) {
   --leaf->count;
   // A quarter full, and the room is more than a sixteenth of the list: half of it goes.
   const size_t used = sizeof(PackedLeaf) + leaf->stored_bytes;
-  if (used * 4 <= leaf->block_bytes && leaf->block_bytes * 16ul > memory_.allocated_bytes()) {
-    leaf = ResizeLeaf(memory_, leaf, leaf->stored_bytes * 2ul, front ? leaf->stored_bytes : 0);
+  if (used * 4 <= leaf->block_bytes && leaf->block_bytes * 16ul > blocks_.bytes()) {
+    leaf = ResizeLeaf(blocks_, leaf, leaf->stored_bytes * 2ul, front ? leaf->stored_bytes : 0);
   }
   slot = leaf;
 }
@@ -175,8 +175,8 @@ void PackedList::FoldInside(ListEnd end) {
   if (!MayFold(rank)) return;
   PackedPath path = contents_.directory.FindRank(rank);
   PackedLeaf* const leaf = path.leaf();
-  PackedLeaf* const folded = FoldLeaf(memory_, leaf);
-  if (folded != leaf) contents_.directory.Replace(memory_, &path, folded);
+  PackedLeaf* const folded = FoldLeaf(blocks_, leaf);
+  if (folded != leaf) contents_.directory.Replace(blocks_, &path, folded);
 }
 
 // Folds what a change has left unfolded, between two elements.
@@ -187,7 +187,7 @@ void PackedList::FoldAround(uint64_t first, uint64_t last) {
     contents_.Find(index, &place);
     index = place.first + place.leaf->count;
     if (!place.in_directory || place.leaf->folded() || !MayFold(place.path.Rank())) continue;
-    PackedLeaf* const folded = FoldLeaf(memory_, place.leaf);
+    PackedLeaf* const folded = FoldLeaf(blocks_, place.leaf);
     if (folded != place.leaf) Put(&place, folded);
   }
 }
@@ -239,10 +239,10 @@ void PackedList::Append(const ListNode& node) {
     }
     return;
   }
-  if (!joins) AddEndLeaf(ListEnd::kBack, NewLeaf(memory_, bytes));
-  PackedLeaf* leaf = OwnLeaf(memory_, back);
+  if (!joins) AddEndLeaf(ListEnd::kBack, NewLeaf(blocks_, bytes));
+  PackedLeaf* leaf = OwnLeaf(blocks_, back);
   const size_t at = leaf->stored_bytes;
-  leaf = SpliceLeaf(memory_, leaf, at, 0, bytes);
+  leaf = SpliceLeaf(blocks_, leaf, at, 0, bytes);
   std::memcpy(leaf->stored() + at, node.run.begin, bytes);
   leaf->count = static_cast<uint16_t>(leaf->count + node.count);
   back = leaf;
@@ -250,18 +250,18 @@ void PackedList::Append(const ListNode& node) {
 }
 
 PackedContents PackedList::Freeze() {
-  memory_.AddView();
+  blocks_.Freeze();
   return contents_;
 }
 
-void PackedList::Release() { memory_.ReleaseView(); }
+void PackedList::Release() { blocks_.Release(); }
 
 bool PackedList::FreeSome(size_t budget) {
   for (; budget > 0 && !empty(); --budget) {
     PackedPlace place;
     contents_.Find(size() - 1, &place);
     TakeOut(&place);
-    RetireLeaf(memory_, place.leaf);
+    RetireLeaf(blocks_, place.leaf);
   }
   return !empty();
 }

@@ -15,7 +15,7 @@
 // Elements that spell an integer are stored as one.
 //
 // Snapshots   Freeze() gives the contents as they are, for another thread to read with a PackedCursor while
-//             the list goes on changing: packed_memory.h says how.
+//             the list goes on changing: versioned_blocks.h says how.
 // Threads     One at a time.
 // Why         A list node of Redis's quicklist has a header, a listpack and their two blocks; one block with
 //             the entries alone needs less, and has room where the next push or pop is.
@@ -27,7 +27,7 @@
 
 #include "engine/containers/listpack.h"
 #include "engine/containers/packed_cursor.h"
-#include "engine/containers/packed_memory.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
@@ -62,7 +62,7 @@ class PackedList {
   bool empty() const { return contents_.size == 0; }
   uint64_t nodes() const { return contents_.nodes(); }
   // All blocks, but not this object itself.
-  size_t allocated_bytes() const { return memory_.allocated_bytes(); }
+  size_t allocated_bytes() const { return blocks_.bytes(); }
   // What a PackedCursor reads.
   const PackedContents& contents() const { return contents_; }
 
@@ -98,10 +98,13 @@ class PackedList {
   // The contents as they are now, to be read by any thread until Release(), which the list's own thread
   // calls. Costs nothing; while there are views, the first change of each node copies it.
   PackedContents Freeze();
-  // After the last view, FreeHeld() gives back what was held for them.
+  // What was held for the last view is freed little by little, or by FreeHeld().
   void Release();
-  // Frees about so many nodes that no view needs any more; whether some are left.
-  bool FreeHeld(size_t budget) { return memory_.FreeHeld(budget); }
+  // Frees up to `budget` nodes that no view shows any more; false when none are left.
+  bool FreeHeld(size_t budget) {
+    blocks_.FreeHeld(budget);
+    return blocks_.has_garbage();
+  }
 
   // Frees about so many nodes, from the ends; whether some are left.
   bool FreeSome(size_t budget);
@@ -134,7 +137,7 @@ class PackedList {
   void FoldAround(uint64_t first, uint64_t last);
 
   PackedContents contents_;
-  PackedMemory memory_;
+  VersionedBlocks blocks_;
   uint32_t leaf_bytes_max_;  // its header included
   uint32_t leaf_count_max_;
   uint32_t plain_depth_;

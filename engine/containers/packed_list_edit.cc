@@ -21,7 +21,7 @@ constexpr uint32_t MergedMax(uint32_t limit) { return limit - limit / 4; }
 void PackedList::Put(PackedPlace* place, PackedLeaf* leaf) {
   place->leaf = leaf;
   if (place->in_directory) {
-    contents_.directory.Replace(memory_, &place->path, leaf);
+    contents_.directory.Replace(blocks_, &place->path, leaf);
   } else {
     contents_.end(place->end) = leaf;
   }
@@ -31,7 +31,7 @@ void PackedList::Put(PackedPlace* place, PackedLeaf* leaf) {
 void PackedList::TakeOut(PackedPlace* place) {
   contents_.size -= place->leaf->count;
   if (place->in_directory) {
-    contents_.directory.Remove(memory_, &place->path);
+    contents_.directory.Remove(blocks_, &place->path);
   } else {
     contents_.end(place->end) = nullptr;
   }
@@ -40,7 +40,7 @@ void PackedList::TakeOut(PackedPlace* place) {
 // Puts a leaf beside another. Its elements are not counted here.
 void PackedList::InsertLeaf(PackedPlace* place, bool after, PackedLeaf* leaf) {
   if (place->in_directory) {
-    return contents_.directory.Insert(memory_, &place->path, after, leaf);
+    return contents_.directory.Insert(blocks_, &place->path, after, leaf);
   }
   const ListEnd end = place->end;
   const bool inwards = after == (end == ListEnd::kFront);
@@ -50,19 +50,19 @@ void PackedList::InsertLeaf(PackedPlace* place, bool after, PackedLeaf* leaf) {
   if (contents_.directory.empty() && there == nullptr) {
     there = leaf;
   } else if (end == ListEnd::kFront) {
-    contents_.directory.InsertFirst(memory_, leaf);
+    contents_.directory.InsertFirst(blocks_, leaf);
   } else {
-    contents_.directory.InsertLast(memory_, leaf);
+    contents_.directory.InsertLast(blocks_, leaf);
   }
 }
 
 // Divides a leaf before the element `in_leaf`, which is not its first.
 void PackedList::SplitAt(PackedPlace* place, uint32_t in_leaf) {
-  PackedLeaf* leaf = OwnLeaf(memory_, place->leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, place->leaf);
   const PackedRun run = leaf->run();
   const auto at = static_cast<size_t>(run.Seek(in_leaf, leaf->count) - run.begin);
-  PackedLeaf* const right = SplitLeaf(memory_, leaf, at, in_leaf);
-  Put(place, FitLeaf(memory_, leaf, kFitEighths));
+  PackedLeaf* const right = SplitLeaf(blocks_, leaf, at, in_leaf);
+  Put(place, FitLeaf(blocks_, leaf, kFitEighths));
   InsertLeaf(place, true, right);
 }
 
@@ -77,10 +77,10 @@ void PackedList::InsertLeafAt(PackedPlace* place, uint32_t in_leaf, PackedLeaf* 
 }
 
 void PackedList::InsertEntry(PackedPlace* place, uint32_t in_leaf, const PackedEntry& entry) {
-  PackedLeaf* leaf = OwnLeaf(memory_, place->leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, place->leaf);
   const PackedRun run = leaf->run();
   const auto at = static_cast<size_t>(run.Seek(in_leaf, leaf->count) - run.begin);
-  leaf = SpliceLeaf(memory_, leaf, at, 0, entry.bytes());
+  leaf = SpliceLeaf(blocks_, leaf, at, 0, entry.bytes());
   entry.Write(leaf->stored() + at);
   ++leaf->count;
   Put(place, leaf);
@@ -127,7 +127,7 @@ void PackedList::Set(uint64_t index, std::string_view text) {
     Erase(index, 1);
     return Insert(index, text);
   }
-  PackedLeaf* leaf = OwnLeaf(memory_, place.leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, place.leaf);
   const PackedRun run = leaf->run();
   const char* const old = run.Seek(index - place.first, leaf->count);
   const auto at = static_cast<size_t>(old - run.begin);
@@ -137,14 +137,14 @@ void PackedList::Set(uint64_t index, std::string_view text) {
     Erase(index, 1);
     return Insert(index, text);
   }
-  leaf = SpliceLeaf(memory_, leaf, at, old_bytes, entry.bytes());
+  leaf = SpliceLeaf(blocks_, leaf, at, old_bytes, entry.bytes());
   entry.Write(leaf->stored() + at);
-  Put(&place, FitLeaf(memory_, leaf, kFitEighths));
+  Put(&place, FitLeaf(blocks_, leaf, kFitEighths));
   FoldAround(index, index);
 }
 
 void PackedList::EraseInLeaf(PackedPlace* place, uint32_t in_leaf, uint32_t count) {
-  PackedLeaf* leaf = OwnLeaf(memory_, place->leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, place->leaf);
   const PackedRun run = leaf->run();
   const char* const from = run.Seek(in_leaf, leaf->count);
   const char* to = from;
@@ -153,10 +153,10 @@ void PackedList::EraseInLeaf(PackedPlace* place, uint32_t in_leaf, uint32_t coun
   } else {
     for (uint32_t i = 0; i < count; ++i) to += PackedEntryBytes(to);
   }
-  leaf = SpliceLeaf(memory_, leaf, static_cast<size_t>(from - run.begin),
+  leaf = SpliceLeaf(blocks_, leaf, static_cast<size_t>(from - run.begin),
                     static_cast<size_t>(to - from), 0);
   leaf->count = static_cast<uint16_t>(leaf->count - count);
-  Put(place, FitLeaf(memory_, leaf, kFitEighths));
+  Put(place, FitLeaf(blocks_, leaf, kFitEighths));
   contents_.size -= count;
 }
 
@@ -170,7 +170,7 @@ void PackedList::Erase(uint64_t index, uint64_t count) {
         static_cast<uint32_t>(std::min<uint64_t>(count, place.leaf->count - in_leaf));
     if (erased == place.leaf->count) {
       TakeOut(&place);
-      RetireLeaf(memory_, place.leaf);
+      RetireLeaf(blocks_, place.leaf);
     } else {
       EraseInLeaf(&place, in_leaf, erased);
     }
@@ -202,10 +202,10 @@ uint32_t PackedList::RemoveInLeaf(PackedPlace* place, const PackedNeedle& needle
   if (removed == 0) return 0;
   if (removed == place->leaf->count) {
     TakeOut(place);
-    RetireLeaf(memory_, place->leaf);
+    RetireLeaf(blocks_, place->leaf);
     return removed;
   }
-  PackedLeaf* leaf = OwnLeaf(memory_, place->leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, place->leaf);
   run = leaf->run();
   // Those with this many equal ones before them, and up to `removed` more, go.
   const uint32_t spared = from == ListEnd::kFront ? 0 : equal - removed;
@@ -228,7 +228,7 @@ uint32_t PackedList::RemoveInLeaf(PackedPlace* place, const PackedNeedle& needle
   keep_until(run.end);
   leaf->stored_bytes = static_cast<uint32_t>(out - leaf->stored());
   leaf->count = static_cast<uint16_t>(leaf->count - removed);
-  Put(place, FitLeaf(memory_, leaf, kFitEighths));
+  Put(place, FitLeaf(blocks_, leaf, kFitEighths));
   contents_.size -= removed;
   return removed;
 }
@@ -272,14 +272,14 @@ void PackedList::MergeAt(uint64_t boundary) {
   contents_.Find(boundary - 1, &left);
   LeafReader reader;
   const PackedRun run = reader.Read(*right.leaf);
-  PackedLeaf* leaf = OwnLeaf(memory_, left.leaf);
+  PackedLeaf* leaf = OwnLeaf(blocks_, left.leaf);
   const size_t at = leaf->stored_bytes;
-  leaf = SpliceLeaf(memory_, leaf, at, 0, run.bytes());
+  leaf = SpliceLeaf(blocks_, leaf, at, 0, run.bytes());
   std::memcpy(leaf->stored() + at, run.begin, run.bytes());
   leaf->count = static_cast<uint16_t>(count);
   Put(&left, leaf);
   contents_.size += right.leaf->count;
-  RetireLeaf(memory_, right.leaf);
+  RetireLeaf(blocks_, right.leaf);
 }
 
 // Merges the leaf with the element at an index, or the last one, with its neighbours.
@@ -300,8 +300,8 @@ void PackedList::DrawOutLast() {
   if (!front && contents_.end(ListEnd::kBack) != nullptr) return;
   PackedPath path = contents_.directory.First();
   PackedLeaf* const leaf = path.leaf();
-  contents_.directory.Remove(memory_, &path);
-  contents_.end(front ? ListEnd::kFront : ListEnd::kBack) = OwnLeaf(memory_, leaf);
+  contents_.directory.Remove(blocks_, &path);
+  contents_.end(front ? ListEnd::kFront : ListEnd::kBack) = OwnLeaf(blocks_, leaf);
 }
 
 }  // namespace alai

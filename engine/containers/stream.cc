@@ -7,10 +7,10 @@
 
 namespace alai {
 
-Stream::Stream() : directory_(heap_) {}
+Stream::Stream() : directory_(blocks_) {}
 
 Stream::~Stream() {
-  ASSERT(!heap_.has_views());
+  ASSERT(blocks_.views() == 0);
   while (FreeSome(SIZE_MAX)) {
   }
 }
@@ -18,9 +18,9 @@ Stream::~Stream() {
 void Stream::Append(StreamId id, FieldValues pairs, const StreamLimits& limits) {
   ASSERT(id > last_id_);
   StreamBlock* block = last_block_;
-  if (block == nullptr || !StreamBlock::Append(heap_, &block, id, pairs, limits)) {
+  if (block == nullptr || !StreamBlock::Append(blocks_, &block, id, pairs, limits)) {
     CloseLastBlock();
-    last_block_ = StreamBlock::Open(heap_, id, pairs);
+    last_block_ = StreamBlock::Open(blocks_, id, pairs);
     directory_.Insert(id, last_block_);
   } else if (block != last_block_) {
     *directory_.Change(block->first_id()) = block;
@@ -34,9 +34,9 @@ void Stream::Append(StreamId id, FieldValues pairs, const StreamLimits& limits) 
 // No entry will be added to it any more, as long as its successor stays.
 void Stream::CloseLastBlock() {
   StreamBlock* block = last_block_;
-  if (block == nullptr || heap_.shared(*block->cow()) || !block->CanShrink()) return;
+  if (block == nullptr || blocks_.Shared(*block->stamp()) || !block->CanShrink()) return;
   StreamBlock** link = directory_.Change(block->first_id());
-  *link = StreamBlock::Repack(heap_, block);
+  *link = StreamBlock::Repack(blocks_, block);
 }
 
 bool Stream::Locate(StreamId id, const StreamBlock** block, uint32_t* slot) const {
@@ -105,14 +105,14 @@ void Stream::RemoveBlock(StreamId first) {
   if (block == last_block_) {
     last_block_ = directory_.size() == 0 ? nullptr : *directory_.Find(directory_.last_id());
   }
-  heap_.Drop(block->cow());
+  blocks_.Retire(block->stamp());
 }
 
 // Deletes the next `count` live entries of a block from a slot on; some others are left.
 void Stream::DeleteSlots(StreamId first, uint32_t slot, uint32_t count) {
   StreamBlock** link = directory_.Change(first);
   const bool is_last = *link == last_block_;
-  *link = StreamBlock::Own(heap_, *link);
+  *link = StreamBlock::Own(blocks_, *link);
   if (is_last) last_block_ = *link;
   length_ -= count;
   for (; count > 0; ++slot) {
@@ -122,7 +122,7 @@ void Stream::DeleteSlots(StreamId first, uint32_t slot, uint32_t count) {
   }
   // The last block keeps what was deleted, which counts towards its being full.
   if (!is_last && (*link)->IsHalfEmpty()) {
-    *link = StreamBlock::Repack(heap_, *link);
+    *link = StreamBlock::Repack(blocks_, *link);
   }
 }
 
@@ -144,7 +144,7 @@ void Stream::SetFigures(StreamId last_id, uint64_t entries_added, StreamId max_d
   // Entries that were deleted may lie behind the last id now, where the next one goes.
   if (last_block_ == nullptr || last_block_->IdOf(last_block_->slots() - 1) <= last_id) return;
   StreamBlock** link = directory_.Change(last_block_->first_id());
-  *link = last_block_ = StreamBlock::Own(heap_, *link);
+  *link = last_block_ = StreamBlock::Own(blocks_, *link);
   last_block_->DropDeletedTail();
 }
 
@@ -172,22 +172,22 @@ StreamView Stream::Freeze() {
                            .pending = consumer->pending().root()});
     }
   }
-  heap_.AddView();
+  blocks_.Freeze();
   return view;
 }
 
 void Stream::Release(StreamView& view) {
   view = {};
-  heap_.RemoveView();
+  blocks_.Release();
 }
 
 bool Stream::FreeSome(size_t budget) {
-  ASSERT(!heap_.has_views());
-  if (heap_.FreeGarbage(budget)) return true;
+  ASSERT(blocks_.views() == 0);
+  if (FreeGarbage(budget)) return true;
   last_block_ = nullptr;
   while (budget > 0 && directory_.size() > 0) {
     const StreamId last = directory_.last_id();
-    heap_.Drop((*directory_.Find(last))->cow());
+    blocks_.Retire((*directory_.Find(last))->stamp());
     directory_.Erase(last);
     --budget;
   }
@@ -201,8 +201,6 @@ bool Stream::FreeSome(size_t budget) {
   return directory_.size() > 0 || !groups().empty();
 }
 
-size_t Stream::allocated_bytes() const {
-  return UsableSize(sizeof(Stream)) + heap_.allocated_bytes();
-}
+size_t Stream::allocated_bytes() const { return UsableSize(sizeof(Stream)) + blocks_.bytes(); }
 
 }  // namespace alai

@@ -24,11 +24,11 @@
 
 #include "engine/base/clock.h"
 #include "engine/containers/consumer_group.h"
-#include "engine/containers/cow_heap.h"
 #include "engine/containers/id_tree.h"
 #include "engine/containers/stream_block.h"
 #include "engine/containers/stream_id.h"
 #include "engine/containers/stream_range.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
@@ -148,7 +148,10 @@ class Stream {
   StreamView Freeze();
   // What was held for the last view is freed little by little, or by FreeGarbage().
   void Release(StreamView& view);
-  bool FreeGarbage(size_t budget) { return heap_.FreeGarbage(budget); }
+  bool FreeGarbage(size_t budget) {
+    blocks_.FreeHeld(budget);
+    return blocks_.has_garbage();
+  }
 
   // Frees about `budget` blocks and nodes; false when none are left. The stream can then only be freed
   // further. Not while there are views.
@@ -170,7 +173,7 @@ class Stream {
   StreamBlock* FirstBlock() const;
   void FindFirstId();
 
-  CowHeap heap_;
+  VersionedBlocks blocks_;
   IdTree<StreamBlock*> directory_;
   StreamBlock* last_block_ = nullptr;
   uint64_t length_ = 0;

@@ -58,8 +58,8 @@ StreamId ReadId(StreamId first, uint8_t head, const char** at) {
 
 }  // namespace
 
-StreamBlock* StreamBlock::New(CowHeap& heap, size_t bytes, StreamId first_id) {
-  auto* block = static_cast<StreamBlock*>(heap.Allocate(UsableSize(bytes)));
+StreamBlock* StreamBlock::New(VersionedBlocks& blocks, size_t bytes, StreamId first_id) {
+  auto* block = static_cast<StreamBlock*>(blocks.AllocateStamped(UsableSize(bytes)));
   block->first_id_ = first_id;
   block->entries_at_ = sizeof(StreamBlock);
   block->end_ = sizeof(StreamBlock);
@@ -70,7 +70,7 @@ StreamBlock* StreamBlock::New(CowHeap& heap, size_t bytes, StreamId first_id) {
   return block;
 }
 
-StreamBlock* StreamBlock::Open(CowHeap& heap, StreamId id, FieldValues pairs) {
+StreamBlock* StreamBlock::Open(VersionedBlocks& blocks, StreamId id, FieldValues pairs) {
   size_t field_bytes = 0;
   size_t value_bytes = 0;
   for (size_t i = 0; i < pairs.size(); i += 2) {
@@ -78,7 +78,7 @@ StreamBlock* StreamBlock::Open(CowHeap& heap, StreamId id, FieldValues pairs) {
     value_bytes += PackedTextBytes(pairs[i + 1]);
   }
   const Plan plan = {.own_fields = false, .bytes = 1 + value_bytes};
-  StreamBlock* block = New(heap, sizeof(StreamBlock) + field_bytes + plan.bytes + kSlotBytes, id);
+  StreamBlock* block = New(blocks, sizeof(StreamBlock) + field_bytes + plan.bytes + kSlotBytes, id);
   char* at = block->data() + block->end_;
   for (size_t i = 0; i < pairs.size(); i += 2) at = WritePackedText(pairs[i], at);
   block->field_count_ = static_cast<uint32_t>(pairs.size() / 2);
@@ -87,8 +87,8 @@ StreamBlock* StreamBlock::Open(CowHeap& heap, StreamId id, FieldValues pairs) {
   return block;
 }
 
-bool StreamBlock::Append(CowHeap& heap, StreamBlock** block, StreamId id, FieldValues pairs,
-                         const StreamLimits& limits) {
+bool StreamBlock::Append(VersionedBlocks& blocks, StreamBlock** block, StreamId id,
+                         FieldValues pairs, const StreamLimits& limits) {
   StreamBlock* to = *block;
   if (limits.block_entries_max != 0 && to->gone_ + to->slots_ >= limits.block_entries_max) {
     return false;
@@ -99,11 +99,11 @@ bool StreamBlock::Append(CowHeap& heap, StreamBlock** block, StreamId id, FieldV
   const Plan plan = to->PlanFor(id, pairs);
   const size_t needed = to->used() + plan.bytes + kSlotBytes;
   if (needed > bytes_max) return false;
-  if (needed > to->cow_.bytes) {
-    const size_t roomy = std::min(to->cow_.bytes + to->cow_.bytes / size_t{2}, bytes_max);
-    *block = to = CopyTo(heap, to, UsableSize(std::max(needed, roomy)));
+  if (needed > to->stamp_.bytes) {
+    const size_t roomy = std::min(to->stamp_.bytes + to->stamp_.bytes / size_t{2}, bytes_max);
+    *block = to = CopyTo(blocks, to, UsableSize(std::max(needed, roomy)));
   } else {
-    *block = to = Own(heap, to);
+    *block = to = Own(blocks, to);
   }
   to->Write(plan, id, pairs);
   return true;
@@ -160,25 +160,25 @@ void StreamBlock::Write(const Plan& plan, StreamId id, FieldValues pairs) {
   ++live_;
 }
 
-StreamBlock* StreamBlock::CopyTo(CowHeap& heap, StreamBlock* block, size_t bytes) {
-  StreamBlock* copy = New(heap, bytes, block->first_id_);
-  const CowNode cow = copy->cow_;
+StreamBlock* StreamBlock::CopyTo(VersionedBlocks& blocks, StreamBlock* block, size_t bytes) {
+  StreamBlock* copy = New(blocks, bytes, block->first_id_);
+  const BlockStamp stamp = copy->stamp_;
   std::memcpy(copy->data(), block->data(), block->end_);
-  copy->cow_ = cow;
+  copy->stamp_ = stamp;
   const size_t slot_bytes = kSlotBytes * block->slots_;
-  std::memcpy(copy->data() + copy->cow_.bytes - slot_bytes,
-              block->data() + block->cow_.bytes - slot_bytes, slot_bytes);
-  heap.Drop(&block->cow_);
+  std::memcpy(copy->data() + copy->stamp_.bytes - slot_bytes,
+              block->data() + block->stamp_.bytes - slot_bytes, slot_bytes);
+  blocks.Retire(&block->stamp_);
   return copy;
 }
 
-StreamBlock* StreamBlock::Own(CowHeap& heap, StreamBlock* block) {
-  return heap.shared(block->cow_) ? CopyTo(heap, block, block->cow_.bytes) : block;
+StreamBlock* StreamBlock::Own(VersionedBlocks& blocks, StreamBlock* block) {
+  return blocks.Shared(block->stamp_) ? CopyTo(blocks, block, block->stamp_.bytes) : block;
 }
 
-bool StreamBlock::CanShrink() const { return slots_ != live_ || UsableSize(used()) < cow_.bytes; }
+bool StreamBlock::CanShrink() const { return slots_ != live_ || UsableSize(used()) < stamp_.bytes; }
 
-StreamBlock* StreamBlock::Repack(CowHeap& heap, StreamBlock* block) {
+StreamBlock* StreamBlock::Repack(VersionedBlocks& blocks, StreamBlock* block) {
   DASSERT(block->live_ > 0);
   const uint32_t slots = block->slots_;
   const auto stays = [&](uint32_t slot) { return !block->deleted(slot) || slot + 1 == slots; };
@@ -190,7 +190,7 @@ StreamBlock* StreamBlock::Repack(CowHeap& heap, StreamBlock* block) {
   for (uint32_t slot = 0; slot < slots; ++slot) {
     if (stays(slot)) bytes += bytes_of(slot) + kSlotBytes;
   }
-  StreamBlock* packed = New(heap, bytes, block->first_id_);
+  StreamBlock* packed = New(blocks, bytes, block->first_id_);
   std::memcpy(packed + 1, block + 1, block->entries_at_ - sizeof(StreamBlock));
   packed->field_count_ = block->field_count_;
   packed->entries_at_ = packed->end_ = block->entries_at_;
@@ -206,7 +206,7 @@ StreamBlock* StreamBlock::Repack(CowHeap& heap, StreamBlock* block) {
     packed->SetSlot(packed->slots_++, at | (block->SlotAt(slot) & kDeletedBit));
     packed->end_ += static_cast<uint32_t>(bytes_of(slot));
   }
-  heap.Drop(&block->cow_);
+  blocks.Retire(&block->stamp_);
   return packed;
 }
 

@@ -16,7 +16,7 @@
 // A slot of two bytes holds where its entry begins, counted from entry 0, and whether it was deleted. So
 // entries are found by bisection and walked both ways. Deleted entries stay until the block is repacked.
 //
-// Threads     As for nodes: see cow_heap.h.
+// Threads     As for nodes: see versioned_blocks.h.
 // Invariants  Ids ascend. Only the first entry may reach beyond kBlockBytesMax.
 #pragma once
 
@@ -26,8 +26,8 @@
 #include <string_view>
 
 #include "engine/base/number.h"
-#include "engine/containers/cow_heap.h"
 #include "engine/containers/stream_id.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
@@ -50,27 +50,27 @@ class StreamBlock {
   static constexpr uint64_t kEntryBytesMax = uint64_t{1} << 30;
 
   // A block with a first entry.
-  static StreamBlock* Open(CowHeap& heap, StreamId id, FieldValues pairs);
+  static StreamBlock* Open(VersionedBlocks& blocks, StreamId id, FieldValues pairs);
   // Adds an entry whose id is higher than all others, unless the block is full. `*block` changes when it is
   // shared or has no room.
-  static bool Append(CowHeap& heap, StreamBlock** block, StreamId id, FieldValues pairs,
+  static bool Append(VersionedBlocks& blocks, StreamBlock** block, StreamId id, FieldValues pairs,
                      const StreamLimits& limits);
   // The block without what was deleted, as small as it gets, instead of `block`. One entry must be live. The
   // last entry stays even if deleted, as its id decides which trimming takes the block away as a whole.
-  static StreamBlock* Repack(CowHeap& heap, StreamBlock* block);
+  static StreamBlock* Repack(VersionedBlocks& blocks, StreamBlock* block);
   // Whether repacking saves memory, and whether it saves about half.
   bool CanShrink() const;
   bool IsHalfEmpty() const { return slots_ > 2u * live_; }
   // A block that may be changed, instead of `block`.
-  static StreamBlock* Own(CowHeap& heap, StreamBlock* block);
+  static StreamBlock* Own(VersionedBlocks& blocks, StreamBlock* block);
 
   StreamId first_id() const { return first_id_; }
   uint32_t slots() const { return slots_; }
   uint32_t live() const { return live_; }
   // Entries that were deleted, those that repacking took away included.
   uint64_t deleted() const { return gone_ + slots_ - live_; }
-  size_t bytes() const { return cow_.bytes; }
-  CowNode* cow() { return &cow_; }
+  size_t bytes() const { return stamp_.bytes; }
+  BlockStamp* stamp() { return &stamp_; }
 
   bool deleted(uint32_t slot) const { return (SlotAt(slot) & kDeletedBit) != 0; }
   StreamId IdOf(uint32_t slot) const;
@@ -95,8 +95,8 @@ class StreamBlock {
     size_t bytes;
   };
 
-  static StreamBlock* New(CowHeap& heap, size_t bytes, StreamId first_id);
-  static StreamBlock* CopyTo(CowHeap& heap, StreamBlock* block, size_t bytes);
+  static StreamBlock* New(VersionedBlocks& blocks, size_t bytes, StreamId first_id);
+  static StreamBlock* CopyTo(VersionedBlocks& blocks, StreamBlock* block, size_t bytes);
   Plan PlanFor(StreamId id, FieldValues pairs) const;
   bool HasFieldsOf(FieldValues pairs) const;
   void Write(const Plan& plan, StreamId id, FieldValues pairs);
@@ -105,17 +105,18 @@ class StreamBlock {
   char* data() { return reinterpret_cast<char*>(this); }
   const char* data() const { return reinterpret_cast<const char*>(this); }
   const char* master_fields() const { return data() + sizeof(StreamBlock); }
+  const char* slots_end() const { return data() + stamp_.bytes; }
   uint16_t SlotAt(uint32_t slot) const {
-    return reinterpret_cast<const uint16_t*>(data() + cow_.bytes)[-1 - static_cast<int64_t>(slot)];
+    return reinterpret_cast<const uint16_t*>(slots_end())[-1 - static_cast<int64_t>(slot)];
   }
   void SetSlot(uint32_t slot, uint16_t bits) {
-    reinterpret_cast<uint16_t*>(data() + cow_.bytes)[-1 - static_cast<int64_t>(slot)] = bits;
+    reinterpret_cast<uint16_t*>(data() + stamp_.bytes)[-1 - static_cast<int64_t>(slot)] = bits;
   }
   const char* EntryAt(uint32_t slot) const {
     return data() + entries_at_ + (SlotAt(slot) & ~kDeletedBit);
   }
 
-  CowNode cow_;
+  BlockStamp stamp_;
   StreamId first_id_;
   uint32_t entries_at_;  // from the start of the block
   uint32_t end_;         // of the last entry
@@ -124,7 +125,7 @@ class StreamBlock {
   uint16_t live_;
   uint64_t gone_;  // entries that repacking took away: the block is full as if they were there
 };
-static_assert(sizeof(StreamBlock) == 56);
+static_assert(sizeof(StreamBlock) == 48);
 
 // One entry of a block. Valid until the stream changes.
 class StreamEntry {

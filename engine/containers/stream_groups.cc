@@ -22,22 +22,22 @@ ConsumerGroup* Stream::FindGroup(std::string_view name) const {
 ConsumerGroup* Stream::AddGroup(std::string_view name, StreamId last_id, int64_t entries_read) {
   if (groups_ == nullptr) {
     groups_ = std::make_unique<GroupSet>();
-    heap_.AddOther(UsableSize(sizeof(GroupSet)));
+    blocks_.AddOther(UsableSize(sizeof(GroupSet)));
   }
-  auto* group = new ConsumerGroup(heap_, name, last_id, entries_read);
+  auto* group = new ConsumerGroup(blocks_, name, last_id, entries_read);
   const bool added = groups_->insert(group).second;
   ASSERT(added);
-  heap_.AddOther(kSetNodeBytes);
+  blocks_.AddOther(kSetNodeBytes);
   return group;
 }
 
 void Stream::RemoveGroup(ConsumerGroup* group) {
   groups_->erase(groups_->find(group->name()));
-  heap_.SubtractOther(kSetNodeBytes);
+  blocks_.SubtractOther(kSetNodeBytes);
   delete group;
   if (!groups_->empty()) return;
   groups_ = nullptr;
-  heap_.SubtractOther(UsableSize(sizeof(GroupSet)));
+  blocks_.SubtractOther(UsableSize(sizeof(GroupSet)));
 }
 
 // Whether what is left was never deleted from by ids, so that ids are missing only before the first entry.

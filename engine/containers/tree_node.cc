@@ -156,32 +156,34 @@ void TreeNode::Fill(std::span<const Piece> pieces) {
   }
 }
 
-TreeNode* TreeNode::NewLeaf(NodeHeap* heap, uint32_t leaf_id, std::span<const Piece> pieces) {
+TreeNode* TreeNode::NewLeaf(VersionedBlocks* blocks, uint32_t leaf_id,
+                            std::span<const Piece> pieces) {
   const Packing packing = PackingOf(pieces);
-  void* const room = heap->New(sizeof(TreeNode) + packing.bytes());
-  auto* leaf = new (room) TreeNode(heap->generation(), leaf_id, 0, packing);
+  void* const room = blocks->Allocate(UsableSize(sizeof(TreeNode) + packing.bytes()));
+  auto* leaf = new (room) TreeNode(blocks->generation(), leaf_id, 0, packing);
   leaf->Fill(pieces);
   return leaf;
 }
 
-TreeNode* TreeNode::NewInner(NodeHeap* heap, uint32_t level, std::span<TreeNode* const> children,
-                             std::span<const uint64_t> counts, std::span<const Piece> pieces) {
+TreeNode* TreeNode::NewInner(VersionedBlocks* blocks, uint32_t level,
+                             std::span<TreeNode* const> children, std::span<const uint64_t> counts,
+                             std::span<const Piece> pieces) {
   const Packing packing = PackingOf(pieces);
   DASSERT(packing.key_count + 1 == children.size());
-  void* const room =
-      heap->New(sizeof(TreeNode) + children.size_bytes() + counts.size_bytes() + packing.bytes());
-  auto* node = new (room) TreeNode(heap->generation(), 0, level, packing);
+  void* const room = blocks->Allocate(
+      UsableSize(sizeof(TreeNode) + children.size_bytes() + counts.size_bytes() + packing.bytes()));
+  auto* node = new (room) TreeNode(blocks->generation(), 0, level, packing);
   std::copy(children.begin(), children.end(), &node->child(0));
   std::copy(counts.begin(), counts.end(), node->counts().begin());
   node->Fill(pieces);
   return node;
 }
 
-TreeNode* TreeNode::Copy(NodeHeap* heap, const TreeNode& node) {
+TreeNode* TreeNode::Copy(VersionedBlocks* blocks, const TreeNode& node) {
   const size_t bytes = node.bytes();
-  void* const room = heap->New(bytes);
+  void* const room = blocks->Allocate(UsableSize(bytes));
   auto* copy = new (room) TreeNode(node);
-  copy->generation = heap->generation();
+  copy->generation = blocks->generation();
   std::memcpy(static_cast<void*>(copy + 1), &node + 1, bytes - sizeof(TreeNode));
   return copy;
 }

@@ -25,11 +25,24 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/containers/node_heap.h"
+#include "engine/containers/versioned_blocks.h"
 
 namespace alai {
 
+constexpr size_t kPointerBytes = sizeof(void*);
 constexpr uint32_t kShortMemberBytesMax = 254;
+
+// What nodes and long members begin with.
+struct NodeBlock {
+  static constexpr uint8_t kOutsideKind = UINT8_MAX;
+
+  NodeBlock(uint32_t of_generation, uint32_t id, uint8_t of_kind)
+      : generation(of_generation), leaf_id(id), kind(of_kind) {}
+
+  uint32_t generation;
+  uint32_t leaf_id;  // of a leaf
+  uint8_t kind;      // a node's level, 0 for leaves; kOutsideKind for a long member
+};
 
 // A member outside of its node.
 struct LongMember : NodeBlock {
@@ -95,10 +108,12 @@ class TreeNode : public NodeBlock {
     const TreeKey* key = nullptr;
   };
 
-  static TreeNode* NewLeaf(NodeHeap* heap, uint32_t leaf_id, std::span<const Piece> pieces);
-  static TreeNode* NewInner(NodeHeap* heap, uint32_t level, std::span<TreeNode* const> children,
-                            std::span<const uint64_t> counts, std::span<const Piece> pieces);
-  static TreeNode* Copy(NodeHeap* heap, const TreeNode& node);
+  static TreeNode* NewLeaf(VersionedBlocks* blocks, uint32_t leaf_id,
+                           std::span<const Piece> pieces);
+  static TreeNode* NewInner(VersionedBlocks* blocks, uint32_t level,
+                            std::span<TreeNode* const> children, std::span<const uint64_t> counts,
+                            std::span<const Piece> pieces);
+  static TreeNode* Copy(VersionedBlocks* blocks, const TreeNode& node);
 
   bool is_leaf() const { return kind == 0; }
   uint32_t level() const { return kind; }

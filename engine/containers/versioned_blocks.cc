@@ -1,5 +1,7 @@
 #include "engine/containers/versioned_blocks.h"
 
+#include <utility>
+
 namespace alai {
 
 VersionedBlocks::~VersionedBlocks() {
@@ -18,12 +20,11 @@ void VersionedBlocks::Hold(void* block, size_t size) {
 }
 
 void VersionedBlocks::Release() {
-  DASSERT(views_ != 0);
+  ASSERT(views_ != 0);
   if (--views_ == 0) FreeHeld(kFreedAtRelease);
 }
 
-size_t VersionedBlocks::FreeHeld(size_t budget) {
-  if (views_ != 0) return 0;
+size_t VersionedBlocks::FreeSomeHeld(size_t budget) {
   size_t freed = 0;
   while (held_ != nullptr) {
     for (; held_->count != 0; ++freed) {

@@ -5,19 +5,35 @@
 // block copies it, and the old one is held until the last view is released. Without a view a block's
 // generation is not even read.
 //
+//           Freeze           Freeze          Release, Release
+//   ──────────┼────────────────┼───────────────────┼──────────>
+//     gen. 0  │     gen. 1     │      gen. 2       │  nothing is shared
+//             └─ 0 is shared   └─ 0, 1 are shared  └─ held blocks become garbage
+//
+// Garbage is freed a bounded number of blocks at a time: by Release(), by what is retired later, or by
+// FreeHeld().
+//
 // Threads     Called by who owns the container, one at a time. A view's reader only reads blocks that
 //             are older than the view; nobody writes to those.
 // Invariants  A held block is in the list exactly once and nowhere else in the container.
+// Why         Held blocks are listed apart from themselves, so that a block needs four bytes for this and
+//             readers may look at all of it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <new>
 
 #include "engine/base/assert.h"
 #include "engine/base/memory.h"
 
 namespace alai {
+
+// What a block that says its size begins with.
+struct BlockStamp {
+  uint32_t generation;
+  uint32_t bytes;  // of the whole block, as allocated
+};
 
 class VersionedBlocks {
  public:
@@ -29,6 +45,11 @@ class VersionedBlocks {
   void* Allocate(size_t size) {
     bytes_ += UsableSize(size);
     return alai::Allocate(size);
+  }
+  // A block of exactly `bytes`, its stamp filled and nothing else.
+  void* AllocateStamped(size_t bytes) {
+    ASSERT(bytes >= sizeof(BlockStamp) && bytes <= UINT32_MAX);
+    return new (Allocate(bytes)) BlockStamp{generation_, static_cast<uint32_t>(bytes)};
   }
   // For what no view can have seen.
   void Free(void* block, size_t size) {
@@ -42,11 +63,13 @@ class VersionedBlocks {
       return;
     }
     Free(block, size);
-    if (held_ != nullptr && views_ == 0) FreeHeld(kFreedBesides);
+    FreeHeld(kFreedBesides);
   }
+  void Retire(BlockStamp* block) { Retire(block, block->bytes, block->generation); }
 
   // Whether a block of this generation must be copied before it is changed.
   bool Shared(uint32_t generation) const { return views_ != 0 && generation != generation_; }
+  bool Shared(const BlockStamp& block) const { return Shared(block.generation); }
   // The stamp of what is made now.
   uint32_t generation() const { return generation_; }
 
@@ -54,15 +77,18 @@ class VersionedBlocks {
     ++generation_;
     ++views_;
   }
-  // After the last view, a bounded number of held blocks is freed at once; what is left goes with later
-  // calls of Retire() and FreeHeld().
   void Release();
-  // Frees up to `budget` blocks that nobody sees any more; gives how many it freed.
-  size_t FreeHeld(size_t budget);
+  // Frees up to `budget` blocks that no view shows any more; gives how many it freed.
+  size_t FreeHeld(size_t budget) { return has_garbage() ? FreeSomeHeld(budget) : 0; }
+  // Whether there are such blocks.
+  bool has_garbage() const { return held_ != nullptr && views_ == 0; }
 
   uint32_t views() const { return views_; }
-  // Of all blocks, held ones included, and of the list of those.
+  // What the allocator holds for all blocks, held ones included, for the list of those, and what was added for
+  // memory that is no block.
   size_t bytes() const { return bytes_; }
+  void AddOther(size_t bytes) { bytes_ += bytes; }
+  void SubtractOther(size_t bytes) { bytes_ -= bytes; }
 
  private:
   static constexpr size_t kFreedBesides = 4;
@@ -79,6 +105,7 @@ class VersionedBlocks {
   };
 
   void Hold(void* block, size_t size);
+  size_t FreeSomeHeld(size_t budget);
 
   size_t bytes_ = 0;
   HeldChunk* held_ = nullptr;
