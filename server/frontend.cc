@@ -91,7 +91,8 @@ struct Frontend::Parts {
   void Describe();
   void CloseTcp();
   void CloseAll();
-  bool Reopen();
+  // An error leaves everything as it was.
+  std::string Reopen();
 
   Server& server;
   WorkerStats& stats;  // of this thread
@@ -296,7 +297,7 @@ void Frontend::Parts::CloseAll() {
 }
 
 // Another port is opened before the old one is closed; other addresses of the same port cannot be.
-bool Frontend::Parts::Reopen() {
+std::string Frontend::Parts::Reopen() {
   std::vector<std::string> old_addresses;
   for (const std::shared_ptr<Door>& door : doors) {
     if (!door->listener.is_unix()) old_addresses.push_back(door->listener.address());
@@ -309,22 +310,23 @@ bool Frontend::Parts::Reopen() {
     CloseTcp();
     OpenDoors(std::move(fresh));
     Describe();
-  } else if (same_port) {
-    const ListenOptions options = {.backlog = static_cast<int>(server.config().tcp_backlog)};
-    bool restored = false;
-    OpenDoors(ListenTcp(old_addresses, tcp_port, options, &restored));
+    return {};
   }
-  return ok;
+  if (!same_port) return "Unable to listen on this port. Check server logs.";
+  const ListenOptions options = {.backlog = static_cast<int>(server.config().tcp_backlog)};
+  bool restored = false;
+  OpenDoors(ListenTcp(old_addresses, tcp_port, options, &restored));
+  return "Failed to bind to specified addresses.";
 }
 
 std::string Frontend::ListenAnew() {
-  auto done = std::make_shared<std::promise<bool>>();
-  std::future<bool> result = done->get_future();
+  auto done = std::make_shared<std::promise<std::string>>();
+  std::future<std::string> result = done->get_future();
   asio::post(parts_->loop, [this, done] { done->set_value(parts_->Reopen()); });
   while (result.wait_for(kCronPeriod) != std::future_status::ready) {
     if (parts_->server.shutdown_requested()) return "The server is shutting down.";
   }
-  return result.get() ? std::string() : "Unable to listen on this port. Check server logs.";
+  return result.get();
 }
 
 void Frontend::FreeFlushed() { parts_->maintenance.Wake(); }

@@ -282,7 +282,12 @@ class Starts(ServerCase):
         self.assertEqual(admin.call("CONFIG", "SET", "bind", "127.0.0.1"), wire.Status(b"OK"))
         with self.assertRaises(OSError):
             wire.Connection(("127.0.0.3", server.port))
-        self.assertEqual(admin.call("PING"), PONG)
+        refused = admin.call("CONFIG", "SET", "bind", "127.0.0.1 192.0.2.77")
+        self.assertIsInstance(refused, wire.Error)
+        self.assertTrue(refused.text.endswith(b"Failed to bind to specified addresses."))
+        self.assertEqual(admin.call("CONFIG", "GET", "bind"), [b"bind", b"127.0.0.1"])
+        with wire.Connection(("127.0.0.1", server.port)) as client:
+            self.assertEqual(client.call("PING"), PONG)
 
 
 class Allocator(ServerCase):
