@@ -153,7 +153,14 @@ void Origin::SendBehind(Loader& writer, const WriteBehind::Batch& batch) {
   // through.
   if (!writer.of.withdrawn) NoteWriteAnswer(status);
   behind_failing_ = IsUnreachable(status);
-  status.ok() ? NoteWritten(batch) : NoteFailed(batch, status);
+  if (status.ok()) {
+    NoteWritten(batch);
+  } else if (writer.of.withdrawn) {
+    // What the database before has against it says nothing of this one.
+    behind_.Retry(batch);
+  } else {
+    NoteFailed(batch, status);
+  }
   behind_.Mark();
   std::lock_guard guard(mutex_);
   LookAtParked();

@@ -7,6 +7,7 @@
 #include <deque>
 #include <utility>
 
+#include "engine/base/log.h"
 #include "storage/origin/flight.h"
 #include "storage/origin/origin.h"
 
@@ -77,6 +78,12 @@ void Origin::Start(std::unique_ptr<SourceFactory> factory,
         std::make_unique<Loader>(connections, connections.factory->Make()));
   }
   Replace(std::move(fresh));
+  // Nobody can tell whether it is the same at another address, as it is as a rule.
+  if (const uint64_t waiting = behind_.writes(); waiting != 0 && connections.id > 1) {
+    Log(LogLevel::kWarning,
+        "%llu writes that wait in the journal go to the database that the origin has now.",
+        static_cast<unsigned long long>(waiting));
+  }
   for (const std::unique_ptr<Loader>& loader : connections.loaders) {
     loader->thread = std::thread([this, &loader = *loader] { LoaderMain(loader); });
   }
@@ -85,10 +92,17 @@ void Origin::Start(std::unique_ptr<SourceFactory> factory,
   connections.watchdog = std::thread([this, &connections] { WatchdogMain(connections); });
 }
 
-void Origin::Disconnect() { Replace(nullptr); }
+void Origin::Disconnect() {
+  Replace(nullptr);
+  if (const uint64_t waiting = behind_.writes(); waiting != 0) {
+    Log(LogLevel::kWarning,
+        "%llu writes wait in the journal until the origin has a database again.",
+        static_cast<unsigned long long>(waiting));
+  }
+}
 
 void Origin::Stop() {
-  Disconnect();
+  Replace(nullptr);
   warming_.Stop();
   for (const std::unique_ptr<Connections>& connections : ending_) connections->watchdog.join();
   ending_.clear();

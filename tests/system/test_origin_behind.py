@@ -267,6 +267,73 @@ class Failures(BehindCase):
         self.assertEqual(self.sql("SELECT count(*) FROM memories WHERE body = 'new'"), "12")
 
 
+class Switches(BehindCase):
+    """Another database takes the place of the one for which writes wait, or none does."""
+
+    def setUp(self):
+        super().setUp()
+        self.database.psql("CREATE DATABASE other OWNER app", database="postgres")
+        self.addCleanup(
+            self.database.psql, "DROP DATABASE other WITH (FORCE)", database="postgres"
+        )
+        self.sql_of_other("CREATE TABLE memories (id uuid PRIMARY KEY, body text)")
+        self.other_url = self.database.url.replace("/app?", "/other?")
+
+    def sql_of_other(self, text: str) -> str:
+        return self.database.psql(text, database="other", role="app")
+
+    def switch(self, client: wire.Connection, url: str) -> None:
+        self.assertEqual(client.call("CONFIG", "SET", "origin-url", url), OK)
+
+    def test_what_waits_goes_to_the_database_that_takes_its_place(self):
+        server = self.start_behind(timeout_ms=60_000)
+        client = self.connect(server)
+        with self.table_locked():
+            for number in range(1, 51):
+                self.assertEqual(client.call("SET", memory_key(number), f"new {number}"), OK)
+            self.await_blocked()
+            self.switch(client, self.other_url)
+            self.await_written(client)
+        rows = "SELECT count(*) FROM memories WHERE body LIKE 'new %'"
+        self.assertEqual(self.sql_of_other(rows), "50")
+        self.assertEqual(self.sql(rows), "0")
+        self.assertIn("50 writes that wait in the journal go to the database", server.log())
+
+    def test_without_a_database_it_waits_for_one(self):
+        server = self.start_behind(timeout_ms=60_000)
+        client = self.connect(server)
+        with self.table_locked():
+            self.assertEqual(client.call("SET", memory_key(1), "new"), OK)
+            self.await_blocked()
+            self.switch(client, "")
+        self.assertIn("1 writes wait in the journal until", server.log())
+        self.assertIn("there is no origin", str(client.call("SET", memory_key(2), "new")))
+        self.assertEqual(client.call("GET", memory_key(1)), b"new")
+        self.assertEqual(self.figure(client, "writes_pending"), 1)
+        self.assertEqual(self.body(1), "memory 1")
+        self.switch(client, self.database.url)
+        self.await_written(client)
+        self.assertEqual(self.body(1), "new")
+
+    def test_it_can_be_kept_from_the_database_that_comes(self):
+        client = self.connect(self.start_behind(timeout_ms=60_000))
+        with self.table_locked():
+            self.assertEqual(client.call("SET", memory_key(1), "new"), OK)
+            self.await_blocked()
+            self.switch(client, "")
+
+        def dropped() -> bool:
+            client.call("ORIGIN", "DISCARD", "memory")
+            return self.figure(client, "writes_pending") == 0
+
+        # Not before what was being written has ended.
+        self.assertTrue(wait_until(dropped, PATIENCE_S))
+        self.switch(client, self.other_url)
+        self.assertEqual(client.call("SET", memory_key(2), "new"), OK)
+        self.await_written(client)
+        self.assertEqual(self.sql_of_other("SELECT count(*) FROM memories"), "1")
+
+
 class Restarts(BehindCase):
     def restart(self, server) -> wire.Connection:
         server.start()
