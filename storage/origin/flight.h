@@ -1,9 +1,10 @@
 // A key on its way from the database: see origin.h.
 //
-// Threads     Its loader's once it has been taken from the queue; `waiters`, `asked_again` and `changed` are
-//             guarded by the origin's mutex.
+// Threads     Its loader's once it has been taken from the queue; `waiters` and `asked_again` are guarded by the
+//             origin's mutex, under which `changed` and `forced` are set, which the loader reads without.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,8 +39,10 @@ struct Flight {
   uint64_t era = 0;
   int64_t asked_ns = 0;
   int64_t deadline_ns = 0;
-  bool changed = false;      // the database told of a change: what cannot be loaded again must go
+  std::atomic<bool> changed{
+      false};                // the database told of a change: what cannot be loaded again must go
   bool asked_again = false;  // and it did so after the query may have been sent
+  std::atomic<bool> forced{false};  // it is to take the place of a client's value as well
   std::vector<Waiter> waiters;
   End end = End::kNone;
   std::string error;

@@ -363,7 +363,7 @@ bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed
   Flight* flight = FindFlight(db, key, state, &fresh);
   if (flight == nullptr) return false;
   if (fresh && !changed) state.figures.Add(RuleFigures::kRefreshes);
-  flight->changed = flight->changed || changed;
+  if (changed) flight->changed = true;
   flight->asked_again = flight->asked_again || (changed && !fresh);
   return true;
 }
@@ -385,6 +385,7 @@ bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   Flight* flight = FindFlight(db, key, state, &fresh);
   if (flight == nullptr) return false;
   flight->asked_again = flight->asked_again || (again && !fresh);
+  if (again) flight->forced = true;
   if (wait != nullptr) Join(*flight, true, *wait);
   return true;
 }

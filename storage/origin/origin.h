@@ -19,7 +19,8 @@
 //             (2) At most queue_max keys are under way; more are refused.
 //             (3) No thread but the loaders ever waits for the database.
 //             (4) A value is put in place only if nobody has written the key, and no change of it was heard of,
-//                 since before its query was sent.
+//                 since before its query was sent; and in the place of a client's value that was there by then only
+//                 if that was asked for.
 //             (5) What is written through stays only if the same holds since before its statement was sent, and the
 //                 key is forgotten when the database may have the write and its command has not been run here. So
 //                 of writes of one key that overlap none stays: nobody here knows their order in the database.
@@ -369,6 +370,8 @@ class Origin final : public MissSource {
   void BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch);
   // Whether the rule that it was asked for by is the one that the key has now. From a thread that is online.
   bool IsUpToDate(const Flight& flight) const;
+  // With its shard locked: whether a client has written the key since it was missed.
+  bool HasClientsValue(StoreThread& thread, const Flight& flight) const;
   // With mutex_ held.
   void LookAtParked();
   absl::Status Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);

@@ -165,7 +165,6 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       done.push_back(flight);
       continue;
     }
-    flight->load = next_load_.fetch_add(1, std::memory_order_relaxed);
     Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
     std::optional<std::string> value;
     // Writes are added while their shards are locked: one that is not seen here wipes the mark.
@@ -173,12 +172,15 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
     // What rules load that are replaced, or keys are taken from, is doubted afterwards, which wipes the marks.
     const bool outdated = !IsUpToDate(*flight);
     const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
-    const bool written = !outdated && known == WriteBehind::Known::kWhole;
-    const bool absent =
-        !outdated && !written && shard.marks.Absent(flight->db, flight->view(), now);
-    if (!absent && !outdated) shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    const bool needed = !outdated && (flight->forced || !HasClientsValue(thread, *flight));
+    const bool written = needed && known == WriteBehind::Known::kWhole;
+    const bool absent = needed && !written && shard.marks.Absent(flight->db, flight->view(), now);
+    if (needed && !absent) {
+      flight->load = next_load_.fetch_add(1, std::memory_order_relaxed);
+      shard.marks.BeginLoad(flight->db, flight->view(), flight->load);
+    }
     shard.lock.Unlock();
-    if (outdated) flight->end = Flight::End::kWithdrawn;
+    if (!needed) flight->end = outdated ? Flight::End::kWithdrawn : Flight::End::kDiscarded;
     if (written) {
       LoadResult result;
       result.keys.emplace_back();
@@ -187,7 +189,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       done.push_back(flight);
       continue;
     }
-    if (known == WriteBehind::Known::kPart && !absent && !outdated) {
+    if (known == WriteBehind::Known::kPart && needed && !absent) {
       parked.push_back(flight);
       continue;
     }
@@ -195,7 +197,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
       flight->end = Flight::End::kAbsent;
       flight->state->figures.Add(RuleFigures::kNegativeHits);
     }
-    (absent || outdated ? done : left).push_back(flight);
+    (absent || !needed ? done : left).push_back(flight);
   }
   batch = std::move(left);
   EndFlights(done);
@@ -215,6 +217,13 @@ bool Origin::IsUpToDate(const Flight& flight) const {
   const Snapshot& rules = snapshot();
   const uint32_t index = rules.set.Match(flight.db, flight.key, nullptr);
   return index != RuleSet::kNone && rules.states[index] == flight.state;
+}
+
+bool Origin::HasClientsValue(StoreThread& thread, const Flight& flight) const {
+  Tally tally;
+  Db db(store_, thread, tally, flight.db, Access::kLocked, store_.clock().WallMillis());
+  const Record* record = db.Find(flight.view(), Lookup::kPeek);
+  return record != nullptr && !record->from_origin();
 }
 
 // Those go on whose write has reached the database, and those whose time is over.
@@ -357,14 +366,16 @@ void Origin::EndFlights(const Batch& batch) {
   for (Flight* flight : batch) {
     const bool undone =
         flight->end == Flight::End::kFailed || flight->end == Flight::End::kWithdrawn;
-    if (!undone || flight->load == 0) continue;
+    if (!undone) continue;
     // A mark that nobody needs any more; and what has changed in the database must not stay.
-    Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
-    shard.lock.Lock();
-    if (shard.marks.Owns(flight->db, flight->view(), flight->load)) {
-      shard.marks.Wipe(flight->db, flight->view());
+    if (flight->load != 0) {
+      Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
+      shard.lock.Lock();
+      if (shard.marks.Owns(flight->db, flight->view(), flight->load)) {
+        shard.marks.Wipe(flight->db, flight->view());
+      }
+      shard.lock.Unlock();
     }
-    shard.lock.Unlock();
     if (flight->changed) Invalidate(*flight->state, flight->view(), true);
   }
   std::lock_guard guard(mutex_);
@@ -397,11 +408,15 @@ void Origin::EndFlight(Flight& flight) {
   const std::shared_ptr<RuleState> state = flight.state;
   const int db = flight.db;
   const std::string key = flight.key;
+  const bool forced = flight.forced;
   flights_.erase({db, key});
   under_way_.store(flights_.size(), std::memory_order_relaxed);
   bool fresh = false;
   if (again) {
-    if (Flight* next = FindFlight(db, key, *state, &fresh)) next->changed = true;
+    if (Flight* next = FindFlight(db, key, *state, &fresh)) {
+      next->changed = true;
+      if (forced) next->forced = true;
+    }
   }
 }
 

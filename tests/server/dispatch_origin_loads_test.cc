@@ -368,6 +368,36 @@ TEST_CASE("A load that waits for its turn goes by the rule that has the key then
   CHECK(client.Ask(Request({"TTL", "m:x5"})) == ttl);
 }
 
+TEST_CASE("What a client writes while its key waits to be loaded is not loaded over", "[origin]") {
+  OriginFixture server;
+  server.config.origin_connections.set(1);
+  server.AddRule(MemoryRule({"batch-window-us", "0"}));
+  server.database.Put("5", "the database's");
+  const auto first = server.Connect();
+  const auto client = server.Connect();
+  const auto writer = server.Connect();
+  // The only loader is held.
+  server.database.Hold();
+  server.SendAndQuery(first, Request({"GET", "m:1"}));
+  client.Send(Request({"GET", "m:5"}));
+  server.RunUntil([&] { return server.origin().keys_under_way() == 2; });
+  CHECK(writer.Ask(Request({"SET", "m:5", "mine"})) == "+OK\r\n");
+  std::string value = Bulk("mine");
+  int queries = 1;
+  SECTION("Not even by whoever had asked for it before") {}
+  SECTION("But when it is to be loaded again") {
+    writer.Send(Request({"ORIGIN", "RELOAD", "m:5"}));
+    server.local().RunUntilIdle();
+    value = Bulk("the database's");
+    queries = 2;
+  }
+  server.database.Release();
+  CHECK(server.Await(client, value.size()) == value);
+  server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
+  CHECK(client.Ask(Request({"GET", "m:5"})) == value);
+  CHECK(server.database.queries() == queries);
+}
+
 TEST_CASE("Loads are counted by key class", "[origin]") {
   OriginFixture server;
   server.config.keyclass.set({{.name = "m", .prefix = "m:"}, {.name = "deep", .prefix = "m:9"}});
