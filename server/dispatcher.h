@@ -86,6 +86,9 @@ class Dispatcher {
   // Runs requests of the present client until one does not run through or ends the connection.
   Progress Execute(Client& client, std::span<const RequestBatch::Request> requests,
                    const std::string_view* arguments);
+  // The first of these waits for its keys: asks for those of the ones behind it as well.
+  void AskAhead(const Client& client, std::span<const RequestBatch::Request> requests,
+                const std::string_view* arguments);
   // Goes on with a suspended command, or ends it because its time is over.
   Suspension::Next Resume(Client& client, Suspended& suspended, bool timed_out);
   // Ends it with an error.
@@ -190,6 +193,10 @@ class Dispatcher {
   // kDone when it is to be finished as it is.
   void BeginReadThrough();
   bool LookToOrigin(const Request& request, Outcome* outcome);
+  // Whether all that it does is to read values, loading those that are missing.
+  bool OnlyReadsThrough(const RequestBatch::Request& request) const;
+  // Notes what is missing of a key, without running a command.
+  void LookAhead(Db& db, std::string_view key);
   // Passes a write on to the database if a rule says so, before it is run or behind. False: it is to be run as
   // any other; otherwise as above.
   bool PassOn(Client& client, const Request& request, LockRequest* held, Outcome* outcome);

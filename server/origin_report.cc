@@ -74,6 +74,7 @@ std::vector<OriginFigure> OriginFigures(const origin::Origin& origin,
   number("negative_hits", figures.Get(RuleFigures::kNegativeHits));
   number("stale_served", figures.Get(RuleFigures::kStaleServed));
   number("refreshes", figures.Get(RuleFigures::kRefreshes));
+  number("loads_ahead", figures.Get(RuleFigures::kLoadsAhead));
   number("errors", figures.Get(RuleFigures::kErrors));
   number("timeouts", figures.Get(RuleFigures::kTimeouts));
   number("overloads", figures.Get(RuleFigures::kOverloads));

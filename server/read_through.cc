@@ -2,6 +2,7 @@
 //
 // A request that missed is undone and run again from its bytes when its keys have come, so the commands know
 // nothing of it. One that is told to take what there is ("settled") does not ask again.
+#include <algorithm>
 #include <span>
 
 #include "engine/base/assert.h"
@@ -61,6 +62,45 @@ bool Dispatcher::LookToOrigin(const Request& request, Outcome* outcome) {
   *outcome = Run(request);
   origin_settled_ = false;
   return true;
+}
+
+bool Dispatcher::OnlyReadsThrough(const RequestBatch::Request& request) const {
+  const CommandInfo* command = request.command;
+  if (command == nullptr || !command->ArityFits(request.argument_count)) return false;
+  const RouteInfo& route = routes_[command->id];
+  return route.read_through && !route.careful && command->has(kReadOnly);
+}
+
+void Dispatcher::LookAhead(Db& db, std::string_view bytes) {
+  const KeyView key = MakeKey(bytes);
+  const ShardLock& lock = store_.LockOf(key.hash);
+  const uint32_t seq = lock.txn_seq();
+  const uint32_t uses = tally_.origin_uses;
+  if ((seq & 1) != 0) return;
+  db.Find(key, Lookup::kPeek);
+  if (lock.txn_seq_relaxed() == seq) return;
+  tally_.origin_uses = uses;
+  thread_.origin_uses().resize(uses);
+}
+
+// Were they loaded one by one, a pipeline would be as many queries as it has keys that are missing. Only what reads
+// through may stand before a key that is asked for so: a write, or DUMP, which shows what is in memory, could tell.
+void Dispatcher::AskAhead(const Client& client, std::span<const RequestBatch::Request> requests,
+                          const std::string_view* arguments) {
+  constexpr uint32_t kKeysMax = 256;
+  if (!OnlyReadsThrough(requests.front())) return;
+  tally_ = Tally{};
+  tally_.read_through = true;
+  Db db(store_, thread_, tally_, client.db_index(), Access::kOptimistic, worker_.now());
+  for (const RequestBatch::Request& request : requests.subspan(1)) {
+    if (!OnlyReadsThrough(request) || tally_.origin_uses >= kKeysMax) break;
+    const Arguments argv{arguments + request.first_argument, request.argument_count};
+    ForEachKey(*request.command, argv, [&](size_t index) { LookAhead(db, argv[index]); });
+  }
+  const size_t count = std::min(tally_.origin_uses, kKeysMax);
+  server_.origin().LoadAhead({thread_.origin_uses().data(), count}, worker_.now());
+  if (tally_.saw_expired) RemoveExpired();
+  tally_ = Tally{};
 }
 
 Dispatcher::Outcome Dispatcher::RunAfterOrigin(Client& client, const Request& request,

@@ -153,6 +153,7 @@ void Worker::ExecuteRun(const RequestBatch::Run& run) {
       SuspendForPause(client);
       break;
     case Dispatcher::Outcome::kOrigin:
+      dispatcher_.AskAhead(client, requests.subspan(progress.requests), batch_.all_arguments());
       SuspendForOrigin(client);
       break;
     case Dispatcher::Outcome::kNoSpace:

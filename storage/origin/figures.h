@@ -27,6 +27,7 @@ class RuleFigures {
     kNegativeHits,    // lookups of a key that is known to be absent
     kStaleServed,     // values served beyond their time
     kRefreshes,       // loads in the background, ahead of time
+    kLoadsAhead,      // loads for requests that had come and whose turn was still to come
     kErrors,          // keys whose load failed
     kTimeouts,        // lookups that waited too long
     kOverloads,       // lookups that found no place in the queue

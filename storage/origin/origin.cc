@@ -368,6 +368,24 @@ bool Origin::Reload(int db, std::string_view key, RuleState& state, bool changed
   return true;
 }
 
+// The one load that the breaker lets try is not for those, nor is the half of the queue that is left to whoever waits.
+void Origin::LoadAhead(std::span<const OriginUse> uses, UnixMillis now) {
+  if (paused() || !active()) return;
+  for (const OriginUse& use : uses) {
+    if (use.met.kind != OriginUse::Kind::kMissed && use.met.kind != OriginUse::Kind::kOver)
+      continue;
+    RuleState& state = StateOfUse(use.met.rule);
+    const bool known =
+        state.rule->negative_ttl_ms != 0 && KnownAbsent(use.db, {use.key, use.hash}, now);
+    if (known) continue;
+    std::lock_guard guard(mutex_);
+    if (breaker_.open() || flights_.size() >= options_.queue_max / 2) return;
+    bool fresh = false;
+    const Flight* flight = FindFlight(use.db, use.key, state, &fresh);
+    if (flight != nullptr && fresh) state.figures.Add(RuleFigures::kLoadsAhead);
+  }
+}
+
 bool Origin::Load(int db, std::string_view key, bool again, Wait* wait) {
   const Snapshot& rules = snapshot();
   const uint32_t index = rules.set.Match(db, key, nullptr);

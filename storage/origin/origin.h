@@ -194,6 +194,8 @@ class Origin final : public MissSource {
   Answer Ask(std::span<const OriginUse> uses, const Tries& tries, UnixMillis now, Wait& wait);
   // Has those loaded again that are worth it, in the background.
   void Refresh(std::span<const OriginUse> uses);
+  // Loads what requests will miss that are still to be run. Nobody waits for it yet, nor is anything counted as missed.
+  void LoadAhead(std::span<const OriginUse> uses, UnixMillis now);
   // Asks for a key by name: loads it unless it is there, or with `again` in any case. False: no rule has it, there
   // is no room in the queue, or the origin is paused.
   bool Load(int db, std::string_view key, bool again, Wait* wait);

@@ -130,6 +130,17 @@ class Misses(OriginCase):
             self.assertEqual(client.read(), b"memory %d" % (number + 1))
         self.assertLess(self.queries() - before, 16)
 
+    def test_a_pipeline_of_misses_is_a_few_queries(self):
+        words = [*MEMORY[:2], "batch-window-us", "50000", *MEMORY[2:]]
+        client = self.connect(self.start_origin(words))
+        before = self.queries()
+        numbers = range(951, 1051)
+        client.send(b"".join(wire.encode([b"GET", memory_key(n).encode()]) for n in numbers))
+        for number in numbers:
+            expected = b"memory %d" % number if number <= 1000 else None
+            self.assertEqual(client.read(), expected)
+        self.assertLess(self.queries() - before, 16)
+
     def test_in_a_transaction_a_miss_is_a_miss(self):
         client = self.connect(self.start_origin())
         if client.call("MULTI") != OK:
