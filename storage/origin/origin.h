@@ -481,6 +481,7 @@ class Origin final : public MissSource {
     std::function<void()> then = nullptr;
   };
   bool doubting_ = false;  // the doubter is at work
+  // Also what has changed and was not loaded again.
   std::vector<std::shared_ptr<WriteFlight>> to_forget_;
   struct InDoubt {
     std::shared_ptr<WriteFlight> flight;

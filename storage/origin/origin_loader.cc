@@ -26,6 +26,10 @@ bool IsGone(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
+bool IsUndone(const Flight& flight) {
+  return flight.end == Flight::End::kFailed || flight.end == Flight::End::kWithdrawn;
+}
+
 // The statement failed by what some of the keys hold: see source.h.
 bool BlamesKeys(const absl::Status& status) {
   if (absl::IsInvalidArgument(status)) return true;
@@ -153,6 +157,11 @@ void Origin::LoadBatch(Loader& loader, StoreThread& thread, Batch batch) {
 }
 
 void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch) {
+  {
+    std::lock_guard guard(mutex_);
+    // Of a change that was told before now the query knows.
+    for (Flight* flight : batch) flight->asked_again = false;
+  }
   const UnixMillis now = store_.clock().WallMillis();
   const int64_t now_ns = NowNanos();
   Batch done;
@@ -364,9 +373,7 @@ void Origin::Fail(Flight& flight, std::string_view why) {
 
 void Origin::EndFlights(const Batch& batch) {
   for (Flight* flight : batch) {
-    const bool undone =
-        flight->end == Flight::End::kFailed || flight->end == Flight::End::kWithdrawn;
-    if (!undone) continue;
+    if (!IsUndone(*flight)) continue;
     // A mark that nobody needs any more; and what has changed in the database must not stay.
     if (flight->load != 0) {
       Shard& shard = store_.shard(store_.ShardIndex(flight->hash));
@@ -376,7 +383,7 @@ void Origin::EndFlights(const Batch& batch) {
       }
       shard.lock.Unlock();
     }
-    if (flight->changed) Invalidate(*flight->state, flight->view(), true);
+    if (flight->changed.exchange(false)) Invalidate(*flight->state, flight->view(), true);
   }
   std::lock_guard guard(mutex_);
   for (Flight* flight : batch) EndFlight(*flight);
@@ -403,7 +410,16 @@ void Origin::EndFlight(Flight& flight) {
     }
     if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }
-  const bool again = flight.asked_again && flight.end == Flight::End::kDiscarded &&
+  // It may have changed just now, and whoever comes here may not wait for shards.
+  if (IsUndone(flight) && flight.changed) {
+    auto left = std::make_shared<WriteFlight>();
+    left->state = flight.state;
+    left->keys.push_back({flight.key, flight.hash});
+    to_forget_.push_back(std::move(left));
+    WakeDoubter();
+  }
+  // Even of a value that has been put in place: the change may have been told of behind that.
+  const bool again = flight.asked_again && !IsUndone(flight) &&
                      !flight.state->retired.load(std::memory_order_relaxed);
   const std::shared_ptr<RuleState> state = flight.state;
   const int db = flight.db;

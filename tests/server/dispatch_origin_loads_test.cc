@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/hash.h"
+#include "engine/store.h"
 #include "tests/catch.h"
 #include "tests/server/origin_fixture.h"
 
@@ -396,6 +398,56 @@ TEST_CASE("What a client writes while its key waits to be loaded is not loaded o
   server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
   CHECK(client.Ask(Request({"GET", "m:5"})) == value);
   CHECK(server.database.queries() == queries);
+}
+
+TEST_CASE("A change of a key that cannot be loaded again in time does not go unnoticed",
+          "[origin]") {
+  OriginFixture server;
+  server.config.origin_connections.set(1);
+  server.AddRule(MemoryRule({"batch-window-us", "0", "on-change", "reload"}));
+  server.database.Put("5", "old");
+  const auto first = server.Connect();
+  const auto client = server.Connect();
+  server.Expect(client, Request({"GET", "m:5"}), Bulk("old"));
+  server.database.Hold();
+  server.SendAndQuery(first, Request({"GET", "m:1"}));
+  server.database.sink()->OnChange("memory", {"5"}, 3);
+  CHECK(server.origin().keys_under_way() == 2);
+  SECTION("It waits for the only loader for longer than it may") {
+    server.clock.AdvanceMillis(1'001);
+    server.database.Release();
+  }
+  SECTION("There is no database any more") {
+    server.Expect(client, Request({"CONFIG", "SET", "origin-url", ""}), "+OK\r\n");
+  }
+  server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
+  server.AwaitDoubts();
+  CHECK(client.Ask(Request({"DBSIZE"})) == ":0\r\n");
+}
+
+TEST_CASE("A change that is told of when the value before it has just come is loaded", "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({"on-change", "reload"}));
+  const auto client = server.Connect();
+  const auto other = server.Connect();
+  const Store& store = server.local().server().store();
+  const auto shard_of = [&](int id) { return store.ShardIndex(Hash("m:" + std::to_string(id))); };
+  int last = 6;
+  while (shard_of(last) == shard_of(5)) ++last;
+  server.database.Put("5", "old");
+  server.database.Hold();
+  server.SendAndQuery(client, Request({"MGET", "m:5", "m:" + std::to_string(last)}));
+  // The first one is in place, and the loader is still busy with the other.
+  ShardLock& lock = server.local().server().store().LockOf(Hash("m:" + std::to_string(last)));
+  REQUIRE(lock.TryLock());
+  server.database.Release();
+  server.RunUntil([&] { return other.Ask(Request({"DBSIZE"})) == ":1\r\n"; });
+  server.database.Put("5", "new");
+  server.database.sink()->OnChange("memory", {"5"}, 3);
+  lock.Unlock();
+  server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
+  CHECK(other.Ask(Request({"GET", "m:5"})) == Bulk("new"));
+  CHECK(server.database.queries() == 2);
 }
 
 TEST_CASE("Loads are counted by key class", "[origin]") {
