@@ -117,14 +117,14 @@ void Quit(Call& call) {
 void Reset(Call& call) {
   Client& client = call.client();
   call.worker().LeaveMonitor(client);
-  client.Clear(kClientReplyOff | kClientReplySkip | kClientReplySkipAfter | kClientNoEvict |
-               kClientNoTouch);
+  client.Clear(kClientReplyOff | kClientNoEvict | kClientNoTouch);
   if (!call.server().config().requirepass.empty()) client.Set(kClientNeedsAuth);
   SetClientName(client, {});
   client.set_db_index(0);
   client.set_resp(2);
   call.reply().SetProtocol(2);
-  call.reply().SetSilent(false);
+  // A reply that CLIENT REPLY SKIP drops is this one.
+  call.reply().SetSilent(client.has(kClientReplySkip));
   call.reply().SimpleString("RESET");
 }
 
