@@ -47,25 +47,30 @@ bool TakeFieldsWord(Call& call, ArgReader& args) {
   return false;
 }
 
+enum class TimeError : uint8_t { kNone, kNotInteger, kOutOfRange };
+
 // The deadline that an amount of time means, which may be none: now is past. A field's deadline has fewer bits
-// than a key's, here as on Redis 8. False: the call has failed.
-bool ReadDeadline(Call& call, std::string_view text, ExpiryUnit unit, UnixMillis* deadline) {
+// than a key's, here as on Redis 8.
+TimeError ParseDeadline(UnixMillis now, std::string_view text, ExpiryUnit unit,
+                        UnixMillis* deadline) {
   int64_t amount = 0;
-  if (!ParseInt64(text, &amount)) {
-    call.Fail(error_text::kNotInteger);
-    return false;
-  }
-  if (amount < 0 || !DeadlineFrom(amount, unit, call.now(), deadline) ||
-      *deadline > kMemberDeadlineMax) {
-    FailExpireTime(call);
-    return false;
-  }
-  return true;
+  if (!ParseInt64(text, &amount)) return TimeError::kNotInteger;
+  const bool fits =
+      amount >= 0 && DeadlineFrom(amount, unit, now, deadline) && *deadline <= kMemberDeadlineMax;
+  return fits ? TimeError::kNone : TimeError::kOutOfRange;
 }
 
-bool ReadDeadline(Call& call, const ExpiryOption& expiry, UnixMillis* deadline) {
-  return expiry.kind != ExpiryOption::Kind::kAmount ||
-         ReadDeadline(call, expiry.amount, expiry.unit, deadline);
+TimeError ParseDeadline(UnixMillis now, const ExpiryOption& expiry, UnixMillis* deadline) {
+  return expiry.kind == ExpiryOption::Kind::kAmount
+             ? ParseDeadline(now, expiry.amount, expiry.unit, deadline)
+             : TimeError::kNone;
+}
+
+// Whether there is an error, with which the call has failed.
+bool FailsBy(Call& call, TimeError error) {
+  if (error == TimeError::kNotInteger) call.Fail(error_text::kNotInteger);
+  if (error == TimeError::kOutOfRange) FailExpireTime(call);
+  return error != TimeError::kNone;
 }
 
 // A reply of one number for each field.
@@ -86,8 +91,7 @@ class Changes {
 void ExpireBy(Call& call, ExpiryUnit unit) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
-  UnixMillis deadline = 0;
-  if (!ReadDeadline(call, args.String(), unit, &deadline)) return;
+  const std::string_view time = args.String();
   uint8_t conditions = keys::kExpireAlways;
   while (args.remaining() > 0 && !args.PeekWord("FIELDS")) {
     if (!TakeExpireCondition(call, args, &conditions)) return;
@@ -96,6 +100,8 @@ void ExpireBy(Call& call, ExpiryUnit unit) {
   if (!TakeFieldsWord(call, args)) return;
   std::span<const std::string_view> fields;
   if (!ReadFields(call, args, 1, &fields)) return;
+  UnixMillis deadline = 0;
+  if (FailsBy(call, ParseDeadline(call.now(), time, unit, &deadline))) return;
   Changes changes(call, fields.size());
   const Errc error =
       hashes::ExpireFields(call.db(), key, deadline, conditions, fields, std::ref(changes));
@@ -188,6 +194,12 @@ void HGetDel(Call& call) {
   static_cast<void>(hashes::Erase(call.db(), key, fields));
 }
 
+// Whether a key that is not going to be read holds something else than a hash: not asked of the origin either.
+bool HoldsOtherType(Call& call, KeyView key) {
+  call.db().tally().read_through = false;
+  return !hashes::Find(call.db(), key, Lookup::kPeek).ok();
+}
+
 void HGetEx(Call& call) {
   ArgReader args = call.args();
   const KeyView key = call.Key(args.String());
@@ -199,7 +211,12 @@ void HGetEx(Call& call) {
   std::span<const std::string_view> fields;
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 1, &fields)) return;
   UnixMillis deadline = kNoDeadline;
-  if (!ReadDeadline(call, expiry, &deadline)) return;
+  const TimeError time_error = ParseDeadline(call.now(), expiry, &deadline);
+  // A wrong type is the greater error. It is not looked for otherwise, as what is read counts.
+  if (time_error != TimeError::kNone && HoldsOtherType(call, key)) {
+    return call.Fail(Errc::kWrongType);
+  }
+  if (FailsBy(call, time_error)) return;
   if (!ReplyValues(call, key, fields, deadline <= call.now() ? After::kGo : After::kStay)) return;
   // A hash that is to be loaded first is not there yet, and from here on it is written.
   Tally& tally = call.db().tally();
@@ -243,16 +260,14 @@ void HSetEx(Call& call) {
   if (!args.ok()) return call.Fail(args.error());
   std::span<const std::string_view> pairs;
   if (!TakeFieldsWord(call, args) || !ReadFields(call, args, 2, &pairs)) return;
-  if (!ReadDeadline(call, expiry, &options.deadline)) return;
   options.keep_deadlines = expiry.kind == ExpiryOption::Kind::kKeep;
-  uint64_t bytes = 0;
-  for (const std::string_view text : pairs) bytes += text.size();
-  if (RefusedAsLarge(call, key, bytes)) return;
   const Result<Record*> found = hashes::Find(call.db(), key, Lookup::kWrite);
   if (!found.ok()) return call.Fail(found.error());
   if (key_must_exist.has_value() && *key_must_exist != (*found != nullptr)) {
     return call.reply().Integer(0);
   }
+  if (FailsBy(call, ParseDeadline(call.now(), expiry, &options.deadline))) return;
+  if (RefusedAsLarge(call, key, pairs)) return;
   const Result<bool> set = hashes::SetFields(call.db(), key, pairs, options);
   if (!set.ok()) return call.Fail(set.error());
   call.reply().Integer(*set ? 1 : 0);
