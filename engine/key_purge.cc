@@ -21,28 +21,43 @@ uint8_t AgeOf(const Record& record, uint8_t generation) {
   return age > INT8_MAX ? 0 : age;
 }
 
-// The prefixes by which keys that begin with `prefix` belong to other classes than this one: a longer one
-// that `prefix` itself begins with leaves none to this class.
-PrefixTable SparedBy(const KeyClasses& classes, const KeyClass& key_class,
-                     std::string_view prefix) {
-  std::vector<std::string> spared;
-  for (const KeyClass& other : classes.all()) {
-    const std::string_view theirs = other.prefix;
-    if (theirs.size() <= key_class.prefix.size()) continue;
-    if (theirs.starts_with(prefix) || prefix.starts_with(theirs)) spared.emplace_back(theirs);
-  }
-  return PrefixTable(spared);
-}
-
 }  // namespace
 
 bool KeyPurge::MayCountUp() const {
   return static_cast<uint8_t>(store_.generation() - base_generation_) < kGenerationsMax;
 }
 
-void KeyPurge::Begin(Job& job) {
-  job.generation = store_.NextGeneration();
+void KeyPurge::Begin(Job& job, uint8_t generation) {
+  job.generation = generation;
   job.began.store(true, std::memory_order_release);
+}
+
+KeyPurge::Entries KeyPurge::BeginWaiting() {
+  Entries began;
+  for (const Entry& entry : waiting_) {
+    if (!entry.job->began.load(std::memory_order_relaxed)) began.push_back(entry);
+  }
+  if (began.empty() || !MayCountUp()) return {};
+  const uint8_t generation = store_.NextGeneration();
+  for (const Entry& entry : began) Begin(*entry.job, generation);
+  return began;
+}
+
+// The prefixes by which keys that begin with `prefix` belong to other classes than this one: a longer one
+// that `prefix` itself begins with leaves none to this class.
+std::shared_ptr<const PrefixTable> KeyPurge::SparedBy(const KeyClasses& classes,
+                                                      const KeyClass& key_class,
+                                                      std::string_view prefix) {
+  std::vector<std::string> spared;
+  for (const KeyClass& other : classes.all()) {
+    const std::string_view theirs = other.prefix;
+    if (theirs.size() <= key_class.prefix.size()) continue;
+    if (theirs.starts_with(prefix) || prefix.starts_with(theirs)) spared.emplace_back(theirs);
+  }
+  if (spared.empty()) return nullptr;
+  const auto [at, fresh] = spared_.try_emplace(std::move(spared));
+  if (fresh) at->second = std::make_shared<const PrefixTable>(at->first);
+  return at->second;
 }
 
 std::shared_ptr<const KeyPurge::Job> KeyPurge::Add(const KeyClasses& classes,
@@ -58,7 +73,7 @@ std::shared_ptr<const KeyPurge::Job> KeyPurge::Add(const KeyClasses& classes,
   entry.job->prefix = prefix;
   entry.job->spared = SparedBy(classes, key_class, prefix);
   entry.on_progress = std::move(on_progress);
-  if (MayCountUp()) Begin(*entry.job);
+  if (MayCountUp()) Begin(*entry.job, store_.NextGeneration());
   pending_.store(true, std::memory_order_release);
   return entry.job;
 }
@@ -70,7 +85,9 @@ uint64_t KeyPurge::Pending(std::string_view class_name) const {
     for (const Entry& entry : entries) count += entry.job->class_name == class_name ? 1 : 0;
   };
   add(waiting_);
-  for (const Entries& entries : jobs_) add(entries);
+  for (const std::vector<Group>& groups : groups_) {
+    for (const Group& group : groups) add(group.entries);
+  }
   return count;
 }
 
@@ -80,24 +97,26 @@ void KeyPurge::BeginPass() {
   {
     std::lock_guard guard(mutex_);
     std::unordered_map<std::string_view, size_t> index_of;
-    Entries left;
     pass_generation_ = store_.generation();
+    began = BeginWaiting();
+    Entries left;
     for (Entry& entry : waiting_) {
-      Job& job = *entry.job;
+      const Job& job = *entry.job;
       if (!job.began.load(std::memory_order_relaxed)) {
-        if (!MayCountUp()) {
-          left.push_back(std::move(entry));
-          continue;
-        }
-        Begin(job);
-        began.push_back(entry);
+        left.push_back(std::move(entry));
+        continue;
       }
       const auto [at, fresh] = index_of.try_emplace(job.prefix, prefixes.size());
       if (fresh) {
         prefixes.push_back(job.prefix);
-        jobs_.emplace_back();
+        groups_.emplace_back();
       }
-      jobs_[at->second].push_back(std::move(entry));
+      std::vector<Group>& groups = groups_[at->second];
+      auto group = std::find_if(groups.rbegin(), groups.rend(), [&job](const Group& other) {
+        return other.job().generation == job.generation && other.job().spared == job.spared;
+      });
+      Group& its = group == groups.rend() ? groups.emplace_back() : *group;
+      its.entries.push_back(std::move(entry));
     }
     waiting_ = std::move(left);
   }
@@ -111,26 +130,31 @@ void KeyPurge::BeginPass() {
 
 // Those that could not begin for want of generations can now: a pass has been finished.
 void KeyPurge::EndPass() {
-  std::vector<Entries> done;
+  Entries done;
   Entries began;
   {
     std::lock_guard guard(mutex_);
-    done.swap(jobs_);
-    for (const Entries& entries : done) {
-      for (const Entry& entry : entries) entry.job->done.store(true, std::memory_order_release);
+    for (std::vector<Group>& groups : groups_) {
+      for (Group& group : groups) {
+        for (Entry& entry : group.entries) {
+          entry.job->removed.store(group.removed, std::memory_order_relaxed);
+          entry.job->done.store(true, std::memory_order_release);
+          done.push_back(std::move(entry));
+        }
+      }
     }
+    groups_.clear();
     base_generation_ = pass_generation_;
-    for (const Entry& entry : waiting_) {
-      if (entry.job->began.load(std::memory_order_relaxed) || !MayCountUp()) continue;
-      Begin(*entry.job);
-      began.push_back(entry);
-    }
+    began = BeginWaiting();
     pending_.store(!waiting_.empty(), std::memory_order_relaxed);
     progress_.store(0, std::memory_order_relaxed);
   }
   in_pass_ = false;
-  for (const Entries& entries : done) CallAll(entries);
+  CallAll(done);
   CallAll(began);
+  done.clear();
+  std::lock_guard guard(mutex_);
+  std::erase_if(spared_, [](const auto& table) { return table.second.use_count() == 1; });
 }
 
 void KeyPurge::CallAll(const Entries& entries) {
@@ -140,13 +164,19 @@ void KeyPurge::CallAll(const Entries& entries) {
 }
 
 template <class F>
-void KeyPurge::ForEachJobOf(const Record& record, F f) const {
+void KeyPurge::ForEachGroupOf(const Record& record, F f) {
+  const PrefixTable* asked = nullptr;
+  bool spared = false;
   uint32_t at = prefixes_.LongestMatch(record.key());
   for (; at != PrefixTable::kNone; at = prefixes_.Shorter(at)) {
-    for (const Entry& entry : jobs_[at]) {
-      Job& job = *entry.job;
-      if (AgeOf(record, job.generation) == 0) continue;
-      if (job.spared.LongestMatch(record.key()) == PrefixTable::kNone) f(job);
+    for (Group& group : groups_[at]) {
+      if (AgeOf(record, group.job().generation) == 0) continue;
+      const PrefixTable* table = group.job().spared.get();
+      if (table != asked) {
+        asked = table;
+        spared = table != nullptr && table->LongestMatch(record.key()) != PrefixTable::kNone;
+      }
+      if (!spared) f(group);
     }
   }
 }
@@ -185,7 +215,7 @@ bool KeyPurge::Visit(StoreThread& thread, UnixMillis now) {
       thread, db_, cursor_, 1, now,
       [this](const Record& record) {
         bool purged = false;
-        ForEachJobOf(record, [&purged](Job&) { purged = true; });
+        ForEachGroupOf(record, [&purged](Group&) { purged = true; });
         if (!purged && AgeOf(record, pass_generation_) <= kOldAge) return;
         found_.push_back({const_cast<Record*>(&record), purged});
       },
@@ -227,9 +257,9 @@ void KeyPurge::TreatOne(StoreThread& thread, UnixMillis now, const Found& found)
     return record->set_generation(static_cast<uint8_t>(pass_generation_ - 1));
   }
   bool purged = false;
-  ForEachJobOf(*record, [&purged](Job& job) {
+  ForEachGroupOf(*record, [&purged](Group& group) {
     purged = true;
-    job.removed.fetch_add(1, std::memory_order_relaxed);
+    ++group.removed;
   });
   if (!purged) return;
   store_.CountClass(thread, key.bytes, ClassFigures::kPurged);

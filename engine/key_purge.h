@@ -9,7 +9,8 @@
 // A purge begins by counting up the generation with which writes stamp their records: what is written
 // after that is younger than the purge and stays. A generation is one byte, so ages are told apart up to
 // 127. Each pass stamps what it finds older than kOldAge anew; and when kGenerationsMax have been used up
-// since the last finished pass began, a purge begins only with the next pass, for which its caller waits.
+// since the last finished pass began, a purge begins only with the next pass, for which its caller waits. All
+// who wait so begin at once, with one generation; so however many they are, the next pass serves them.
 //
 // Threads     Add() and the figures from any. Step() from any thread without a shard locked; one at a time
 //             does the work, the others return at once.
@@ -23,6 +24,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,11 +49,12 @@ class KeyPurge {
   struct Job {
     std::string class_name;
     std::string prefix;  // begins with the class's
-    PrefixTable spared;  // of other classes, longer than the class's: their keys stay
+    // Prefixes of other classes, longer than the class's: their keys stay. nullptr: there are none.
+    std::shared_ptr<const PrefixTable> spared;
     uint8_t generation = 0;
     std::atomic<bool> began{false};  // what is written from now on stays
     std::atomic<bool> done{false};
-    std::atomic<uint64_t> removed{0};
+    std::atomic<uint64_t> removed{0};  // once it is done
   };
 
   explicit KeyPurge(Store& store) : store_(store) {}
@@ -83,8 +86,14 @@ class KeyPurge {
     std::shared_ptr<Job> job;
     std::function<void()> on_progress;
   };
-  // Of the present pass, all purges of one prefix.
   using Entries = std::vector<Entry>;
+  // Of the present pass, those purges of one prefix that remove the same.
+  struct Group {
+    Entries entries;  // one at least
+    uint64_t removed = 0;
+
+    const Job& job() const { return *entries.front().job; }
+  };
   struct Found {
     Record* record;
     bool purged;  // otherwise it is only old
@@ -96,22 +105,27 @@ class KeyPurge {
 
   // With mutex_ held.
   bool MayCountUp() const;
-  void Begin(Job& job);
+  static void Begin(Job& job, uint8_t generation);
+  // Lets those begin who wait for a generation, if there is one; gives them.
+  Entries BeginWaiting();
+  std::shared_ptr<const PrefixTable> SparedBy(const KeyClasses& classes, const KeyClass& key_class,
+                                              std::string_view prefix);
 
   void BeginPass();
   void EndPass();
   static void CallAll(const Entries& entries);
-  // Calls f(job) for each purge that removes this record.
+  // Calls f(group) for each group of purges that remove this record.
   template <class F>
-  void ForEachJobOf(const Record& record, F f) const;
+  void ForEachGroupOf(const Record& record, F f);
   bool Visit(StoreThread& thread, UnixMillis now);
   bool Treat(StoreThread& thread, UnixMillis now);
   void TreatOne(StoreThread& thread, UnixMillis now, const Found& found);
 
   Store& store_;
-  mutable std::mutex mutex_;  // guards waiting_, jobs_ (but for its worker), base_generation_
+  mutable std::mutex mutex_;  // guards what follows, groups_ but for who works
   Entries waiting_;
-  std::vector<Entries> jobs_;    // of the present pass, by index in prefixes_
+  std::vector<std::vector<Group>> groups_;  // of the present pass, by index in prefixes_
+  std::map<std::vector<std::string>, std::shared_ptr<const PrefixTable>> spared_;  // in use
   uint8_t base_generation_ = 0;  // when the last finished pass began
   std::atomic<bool> pending_{false};
   std::atomic<bool> restart_{false};

@@ -12,6 +12,7 @@
 #include "engine/types/hashes.h"
 #include "engine/types/strings.h"
 #include "tests/catch.h"
+#include "tests/engine/all_shards.h"
 #include "tests/engine/asked_waiter.h"
 #include "tests/engine/class_fixture.h"
 #include "tests/engine/key_class_rule.h"
@@ -217,6 +218,39 @@ TEST_CASE_METHOD(ClassFixture, "a purge without a generation begins when a pass 
   CHECK(std::count(calls.begin(), calls.end(), "199 done") == 1);
 }
 
+TEST_CASE_METHOD(ClassFixture, "one pass serves all purges that have waited for a generation") {
+  constexpr int kPurges = 1000;
+  constexpr int kUsers = 50;
+  SetClasses({Rule("m"), Rule("m:7")});
+  for (int i = 0; i < 2000; ++i) Set("m:" + std::to_string(i % kUsers) + ":" + std::to_string(i));
+  Work();
+  std::vector<std::shared_ptr<const KeyPurge::Job>> jobs;
+  for (int i = 0; i < kPurges; ++i) jobs.push_back(Purge("m", "m:" + std::to_string(i % kUsers)));
+  CHECK_FALSE(jobs[kPurges - 1]->began);
+  Set("m:8:new");
+  Set("m:49:late");
+  // With a clock that stands still each call makes a pass: for those that began at once, then for the others.
+  CHECK(store_.ClassWork(thread_, clock_.WallMillis(), 1'000'000'000));
+  CHECK(jobs[kPurges - 1]->began);
+  CHECK_FALSE(jobs[kPurges - 1]->done);
+  Set("m:9:later");
+  CHECK_FALSE(store_.ClassWork(thread_, clock_.WallMillis(), 1'000'000'000));
+  for (int i = 0; i < kPurges; ++i) {
+    CAPTURE(i);
+    CHECK(jobs[static_cast<size_t>(i)]->done);
+  }
+  CHECK(jobs[8]->removed == 40);
+  CHECK(jobs[8 + kUsers]->removed == 40);
+  // The single digits begin the names of ten more users each.
+  CHECK(jobs[4]->removed == 11 * 40);
+  CHECK(jobs[7]->removed == 0);
+  CHECK(Ttl("m:8:new") == -2);
+  CHECK(Ttl("m:49:late") == -2);
+  CHECK(Ttl("m:9:later") == -1);
+  CHECK(store_.KeyCount(0) == 40 + 1);
+  CHECK(AuditStore(store_).empty());
+}
+
 TEST_CASE_METHOD(ClassFixture, "keys written once survive thousands of purges of others") {
   Set("m:old", "v", kStartMs + 1'000'000'000);
   Set("other");
@@ -248,12 +282,10 @@ TEST_CASE_METHOD(ClassFixture, "databases that change places are purged all the 
   const auto job = Purge("m", "m:");
   // Into the second database, then what is left of it becomes the first.
   for (int i = 0; i < 3; ++i) store_.ClassWork(thread_, clock_.WallMillis(), 0);
-  LockRequest all(
-      store_, [](void*) {}, nullptr);
-  all.shards().AddAll(store_.shard_count());
-  REQUIRE(all.Acquire());
-  store_.SwapDatabases(0, 1);
-  all.Release();
+  {
+    const AllShards all(store_);
+    store_.SwapDatabases(0, 1);
+  }
   Work();
   CHECK(store_.KeyCount(0) == 0);
   CHECK(store_.KeyCount(1) == 0);
