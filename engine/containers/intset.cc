@@ -33,7 +33,7 @@ int64_t Load(const char* integers, uint32_t width, size_t index) {
 }
 
 // What is cut off above `width` bytes is the sign.
-void Store(char* integers, uint32_t width, size_t index, int64_t value) {
+void WriteInteger(char* integers, uint32_t width, size_t index, int64_t value) {
   std::memcpy(integers + index * width, &value, width);
 }
 
@@ -73,7 +73,7 @@ bool Ascends(const char* integers, uint32_t count) {
 // one end: the others move up by `shift`, 0 or 1. From the last on, so that none is overwritten.
 void Widen(const char* from, uint32_t from_width, uint32_t count, uint32_t width, uint32_t shift,
            char* to) {
-  for (uint32_t i = count; i-- > 0;) Store(to, width, i + shift, Load(from, from_width, i));
+  for (uint32_t i = count; i-- > 0;) WriteInteger(to, width, i + shift, Load(from, from_width, i));
 }
 
 }  // namespace
@@ -123,7 +123,7 @@ void WriteIntsetWith(Intset old, int64_t value, char* out) {
     std::memcpy(to, from, split);
     std::memcpy(to + split + width, from + split, size_t{count} * width - split);
   }
-  Store(to, width, index, value);
+  WriteInteger(to, width, index, value);
 }
 
 size_t IntsetBytesWithout(Intset old) { return old.bytes() - old.width(); }
@@ -192,7 +192,7 @@ bool IntsetBuffer::Add(int64_t value) {
     char* const at = integers + size_t{index} * width;
     std::memmove(at + width, at, size_t{count - index} * width);
   }
-  Store(integers, width, index, value);
+  WriteInteger(integers, width, index, value);
   WriteHeader(block_, width, count + 1);
   return true;
 }
