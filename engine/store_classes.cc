@@ -44,7 +44,11 @@ void Store::SetKeyClasses(StoreThread& thread, std::vector<KeyClass> classes) {
   const uint64_t epoch = reclaimer_.EpochAfterUnlinking();
   std::erase_if(old_classes_, [epoch](const OldClasses& old) { return old.epoch + 2 <= epoch; });
   if (fresh != nullptr) old_classes_.push_back({std::move(fresh), epoch});
-  class_changes_.fetch_add(1, std::memory_order_acq_rel);
+  const uint64_t changes = class_changes_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  // Without classes there is nothing to count.
+  if (owned_classes_ == nullptr) {
+    class_changes_counted_.store(changes, std::memory_order_release);
+  }
 }
 
 bool Store::ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns) {

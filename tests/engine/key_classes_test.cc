@@ -356,6 +356,15 @@ TEST_CASE("Keys are counted anew when classes change at any moment of a count") 
   }
 }
 
+TEST_CASE_METHOD(ClassFixture, "without classes nobody waits for shards in order to count") {
+  SetClasses({});
+  Set("m:1");
+  ShardLock& lock = store_.LockOf(Hash("m:1"));
+  lock.Lock();
+  CHECK_FALSE(store_.ClassWork(thread_, clock_.WallMillis(), 1));
+  lock.Unlock();
+}
+
 TEST_CASE_METHOD(ClassFixture, "a class keeps its figures while others come and go") {
   Set("m:1");
   CHECK(Totals("m").keys == 1);
