@@ -41,6 +41,15 @@ double WorthOf(uint8_t counter) {
   return steps * steps;
 }
 
+// What a key takes that could hold others. Above half a kilobyte size makes no difference, so that a few keys that are
+// much larger than most do not have to be used much more than most.
+double RoomOf(const Record& record) {
+  constexpr size_t kPlaceBytes = 16;  // in the table and the wheel
+  constexpr size_t kBytesMax = 512;
+  if (IsOutside(record.encoding())) return kBytesMax;
+  return static_cast<double>(std::min(record.block_size() + kPlaceBytes, kBytesMax));
+}
+
 }  // namespace
 
 void Store::Evict(StoreThread& thread, Shard& shard, Table& table, SlotPlace place) {
@@ -234,12 +243,13 @@ double Eviction::ValueOf(const Record& record, UnixMillis now, EvictionPolicy po
   if (policy == EvictionPolicy::kTtl) return static_cast<double>(record.deadline());
   const FrequencySketch* sketch = store_.sketch();
   const double uses = sketch == nullptr ? 0 : sketch->Estimate(Hash(record.key()));
+  const double value = (uses + kUnseenUses) / RoomOf(record);
   if (policy == EvictionPolicy::kLru) {
     const double idle_s = LruIdleSeconds(record, now);
-    return (uses + kUnseenUses) / (idle_s + mean_idle_s_.load(std::memory_order_relaxed) / 2);
+    return value / (idle_s + mean_idle_s_.load(std::memory_order_relaxed) / 2);
   }
   const int decay = store_.lfu_decay_time.load(std::memory_order_relaxed);
-  return WorthOf(LfuCounter(record.access(), now, decay)) * (uses + kUnseenUses);
+  return value * WorthOf(LfuCounter(record.access(), now, decay));
 }
 
 // How old victims are tells how long a key can wait here for its next use.

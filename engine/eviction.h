@@ -9,6 +9,7 @@
 //   TTL      how far its deadline is
 //   random   nothing
 //
+// The first two are divided by the room that the key takes, since a miss costs the same whatever its size.
 // The sketch also counts keys that are not there, so one that comes back has not lost its past, and
 // a scan, whose keys are used once, pushes nothing out but itself.
 //

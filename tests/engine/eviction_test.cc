@@ -189,6 +189,33 @@ TEST_CASE_METHOD(Fixture, "LFU evicts what was used least") {
   CHECK(Left(3'000, 4'000) > 950);
 }
 
+// How many of 1,000 keys with the smaller value, and of as many with the larger one, are evicted when half of the memory
+// has to go.
+std::pair<uint64_t, uint64_t> EvictedOf(EvictionPolicy policy, size_t smaller, size_t larger) {
+  Fixture f;
+  f.Follow(policy);
+  for (uint64_t i = 0; i < 1'000; ++i) {
+    f.Put(Key(i), std::string(smaller, 's'));
+    f.Put(Key(1'000 + i), std::string(larger, 'l'));
+  }
+  f.ShrinkTo(0.5);
+  return {1'000 - f.Left(0, 1'000), 1'000 - f.Left(1'000, 2'000)};
+}
+
+TEST_CASE("of keys that are used alike the larger go first, up to half a kilobyte") {
+  for (const EvictionPolicy policy : {EvictionPolicy::kLru, EvictionPolicy::kLfu}) {
+    const auto [small, medium] = EvictedOf(policy, 10, 300);
+    CHECK(medium > 500);
+    CHECK(small < 50);
+    const auto [large, huge] = EvictedOf(policy, 600, 3'000);
+    CHECK(huge > 350);
+    CHECK(large > 350);
+  }
+  const auto [small, medium] = EvictedOf(EvictionPolicy::kRandom, 10, 300);
+  CHECK(medium > 350);
+  CHECK(small > 350);
+}
+
 TEST_CASE_METHOD(Fixture, "TTL evicts what would expire next") {
   Follow(EvictionPolicy::kTtl, true);
   for (uint64_t i = 0; i < 4'000; ++i) {
