@@ -89,6 +89,7 @@ struct RuleState : OriginRule, std::enable_shared_from_this<RuleState> {
   std::atomic<bool> retired{false};
   // Guarded by the origin's mutex.
   std::deque<Flight*> queue;
+  int loading = 0;         // batches that have been taken from it and are not over
   std::string trouble;     // what the database says about the rule; empty: nothing
   int64_t checked_ns = 0;  // when it was last asked, monotonic
 };

@@ -19,6 +19,9 @@ constexpr int64_t kLoadPatience = 2;
 // And a check of a rule, which is more statements.
 constexpr int64_t kCheckPatience = 4;
 
+// How many times longer than alone a miss may wait for others while queries of its rule are under way.
+constexpr int kWindowsMoreMax = 3;
+
 constexpr char kTooLate[] = "the origin takes too long";
 
 // The database does not answer, which says nothing of the statement.
@@ -48,6 +51,7 @@ void Origin::LoaderMain(Loader& loader) {
   Batch batch;
   QueuedCall call;
   while (WaitForWork(lock, loader.of, &batch, &call)) {
+    const std::shared_ptr<RuleState> loaded = batch.empty() ? nullptr : batch.front()->state;
     lock.unlock();
     if (call.run != nullptr) {
       loader.call_until_ns = std::min(NowNanos() + call.timeout_ns, call.until_ns);
@@ -59,6 +63,7 @@ void Origin::LoaderMain(Loader& loader) {
       thread->GoOffline();
     }
     lock.lock();
+    if (loaded != nullptr) --loaded->loading;
   }
   lock.unlock();
   store_.UnregisterThread(thread);
@@ -100,7 +105,9 @@ size_t Origin::FirstDue(int64_t* due_ns) const {
     const Rule& rule = *ready_[i]->rule;
     const std::deque<Flight*>& queue = ready_[i]->queue;
     const bool full = queue.size() >= rule.batch_keys_max;
-    const int64_t window_ns = full ? 0 : rule.batch_window_us * kNanosPerMicro;
+    // The more of the rule is being loaded already, the more of what is asked meanwhile goes along in one query.
+    const int64_t windows = full ? 0 : 1 + std::min(ready_[i]->loading, kWindowsMoreMax);
+    const int64_t window_ns = windows * rule.batch_window_us * kNanosPerMicro;
     const int64_t due = queue.front()->asked_ns + window_ns;
     if (first < ready_.size() && *due_ns <= due) continue;
     first = i;
@@ -118,6 +125,7 @@ Origin::Batch Origin::TakeBatch(size_t ready) {
     state->queue.pop_front();
   }
   if (!state->queue.empty()) ready_.push_back(state);
+  ++state->loading;
   return batch;
 }
 
