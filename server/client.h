@@ -131,6 +131,7 @@ class Client : public Connection {
     // Of a write that the database has, and that is still to be done here.
     std::unique_ptr<origin::Wait> written;
   } origin_;
+  size_t asked_ahead_ = 0;    // so many of the requests to come have had their keys asked for
   bool input_ended_ = false;  // the peer will send no more; close when all is answered
 };
 

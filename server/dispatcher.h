@@ -87,7 +87,7 @@ class Dispatcher {
   Progress Execute(Client& client, std::span<const RequestBatch::Request> requests,
                    const std::string_view* arguments);
   // The first of these waits for its keys: asks for those of the ones behind it as well.
-  void AskAhead(const Client& client, std::span<const RequestBatch::Request> requests,
+  void AskAhead(Client& client, std::span<const RequestBatch::Request> requests,
                 const std::string_view* arguments);
   // Goes on with a suspended command, or ends it because its time is over.
   Suspension::Next Resume(Client& client, Suspended& suspended, bool timed_out);

@@ -85,18 +85,23 @@ void Dispatcher::LookAhead(Db& db, std::string_view bytes) {
 
 // Were they loaded one by one, a pipeline would be as many queries as it has keys that are missing. Only what reads
 // through may stand before a key that is asked for so: a write, or DUMP, which shows what is in memory, could tell.
-void Dispatcher::AskAhead(const Client& client, std::span<const RequestBatch::Request> requests,
+// Once is enough: what is missing all the same in its turn, as the database does not have it, would otherwise be
+// asked for with each of those before it.
+void Dispatcher::AskAhead(Client& client, std::span<const RequestBatch::Request> requests,
                           const std::string_view* arguments) {
   constexpr uint32_t kKeysMax = 256;
   if (!OnlyReadsThrough(requests.front())) return;
   tally_ = Tally{};
   tally_.read_through = true;
   Db db(store_, thread_, tally_, client.db_index(), Access::kOptimistic, worker_.now());
-  for (const RequestBatch::Request& request : requests.subspan(1)) {
-    if (!OnlyReadsThrough(request) || tally_.origin_uses >= kKeysMax) break;
+  size_t ahead = std::max<size_t>(client.asked_ahead_, 1);
+  for (; ahead < requests.size() && tally_.origin_uses < kKeysMax; ++ahead) {
+    const RequestBatch::Request& request = requests[ahead];
+    if (!OnlyReadsThrough(request)) break;
     const Arguments argv{arguments + request.first_argument, request.argument_count};
     ForEachKey(*request.command, argv, [&](size_t index) { LookAhead(db, argv[index]); });
   }
+  client.asked_ahead_ = ahead;
   const size_t count = std::min(tally_.origin_uses, kKeysMax);
   server_.origin().LoadAhead({thread_.origin_uses().data(), count}, worker_.now());
   if (tally_.saw_expired) RemoveExpired();

@@ -1,4 +1,5 @@
 // Input: from bytes to executed requests.
+#include <algorithm>
 #include <cstring>
 
 #include "engine/base/log.h"
@@ -138,6 +139,7 @@ void Worker::ExecuteRun(const RequestBatch::Run& run) {
   const std::span<const RequestBatch::Request> requests = batch_.requests(run);
   const Dispatcher::Progress progress =
       dispatcher_.Execute(client, requests, batch_.all_arguments());
+  client.asked_ahead_ -= std::min<size_t>(client.asked_ahead_, progress.requests);
   size_t done = progress.bytes;
   switch (progress.outcome) {
     case Dispatcher::Outcome::kDone:
@@ -145,6 +147,7 @@ void Worker::ExecuteRun(const RequestBatch::Run& run) {
     case Dispatcher::Outcome::kSuspended:
       SuspendRest(client, requests[progress.requests]);
       done += requests[progress.requests].bytes;
+      client.asked_ahead_ = 0;
       break;
     case Dispatcher::Outcome::kLocked:
       SuspendForLock(client);

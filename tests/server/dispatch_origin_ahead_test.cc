@@ -112,6 +112,44 @@ TEST_CASE("A key that is loaded ahead and never asked for is nobody's miss", "[o
   CHECK(other.Ask(Request({"GET", "m:2"})) == Bulk("v2"));
 }
 
+TEST_CASE("What is loaded ahead in vain is not asked for again before its turn", "[origin]") {
+  AheadFixture server;
+  std::string requests;
+  std::string replies;
+  SECTION("The database does not have it") {
+    for (int i = 1; i <= AheadFixture::kKeys; ++i) {
+      requests += Request({"GET", "m:" + std::to_string(1000 + i)});
+      replies += kNil;
+    }
+  }
+  SECTION("The statement fails") {
+    server.database.SetStatus(absl::FailedPreconditionError("no such table"));
+    for (int i = 1; i <= AheadFixture::kKeys; ++i) {
+      requests += Request({"GET", "m:" + std::to_string(i)});
+      replies += kNil;
+    }
+  }
+  CHECK(server.Run(requests, AheadFixture::kKeys, replies.size()) == replies);
+  CHECK(server.memory().Get(RuleFigures::kLoadsAhead) == AheadFixture::kKeys - 1);
+  CHECK(server.database.keys_asked() <= 1 + 2 * AheadFixture::kKeys);
+}
+
+TEST_CASE("Each part of a pipeline between writes is loaded ahead", "[origin]") {
+  AheadFixture server;
+  server.database.Release();
+  std::string requests;
+  std::string replies;
+  for (int i = 1; i <= 8; ++i) {
+    requests += Request({"GET", "m:" + std::to_string(i)});
+    replies += Bulk("v" + std::to_string(i));
+    if (i != 4) continue;
+    requests += Request({"SET", "other", "x"});
+    replies += "+OK\r\n";
+  }
+  server.Expect(server.client(), requests, replies);
+  CHECK(server.memory().Get(RuleFigures::kLoadsAhead) == 6);
+}
+
 TEST_CASE("What is there, or known not to be, is not loaded ahead", "[origin]") {
   AheadFixture server({"negative-ttl", "30"});
   server.database.Release();
