@@ -172,6 +172,8 @@ class Origin final : public MissSource {
   void Stop();
   // Writes what waits behind for at most so long; until nothing waits, or the database does not take it.
   void Drain(int64_t ms);
+  // How long a miss waits for others that go along in one query while so many batches of its rule are under way.
+  static int64_t WindowMicros(const Rule& rule, int loading);
   // Whether keys may be loaded at all: there are rules and a database.
   bool active() const { return active_.load(std::memory_order_relaxed); }
   bool connected() const { return started_.load(std::memory_order_relaxed); }

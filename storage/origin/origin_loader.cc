@@ -14,13 +14,16 @@ namespace alai::origin {
 namespace {
 
 constexpr int64_t kNanosPerMicro = 1000;
+constexpr int64_t kMicrosPerMilli = 1000;
 // A call that takes this many times its timeout will not come back by itself.
 constexpr int64_t kLoadPatience = 2;
 // And a check of a rule, which is more statements.
 constexpr int64_t kCheckPatience = 4;
 
-// How many times longer than alone a miss may wait for others while queries of its rule are under way.
+// How many times longer than alone a miss may wait for others while queries of its rule are under way, and up to which
+// part of the time that it has.
 constexpr int kWindowsMoreMax = 3;
+constexpr int64_t kTimeoutsPerWindow = 4;
 
 constexpr char kTooLate[] = "the origin takes too long";
 
@@ -99,16 +102,23 @@ bool Origin::WaitForWork(std::unique_lock<std::mutex>& lock, const Connections& 
   return found;
 }
 
+// The more of the rule is being loaded already, the more of what is asked meanwhile goes along in one query. But what
+// waits for that until its time is nearly over does not come.
+int64_t Origin::WindowMicros(const Rule& rule, int loading) {
+  const int64_t alone_us = rule.batch_window_us;
+  const int64_t longer_us = alone_us * (1 + std::min(loading, kWindowsMoreMax));
+  const int64_t limit_us = rule.timeout_ms * kMicrosPerMilli / kTimeoutsPerWindow;
+  return std::max(alone_us, std::min(longer_us, limit_us));
+}
+
 size_t Origin::FirstDue(int64_t* due_ns) const {
   size_t first = ready_.size();
   for (size_t i = 0; i < ready_.size(); ++i) {
     const Rule& rule = *ready_[i]->rule;
     const std::deque<Flight*>& queue = ready_[i]->queue;
     const bool full = queue.size() >= rule.batch_keys_max;
-    // The more of the rule is being loaded already, the more of what is asked meanwhile goes along in one query.
-    const int64_t windows = full ? 0 : 1 + std::min(ready_[i]->loading, kWindowsMoreMax);
-    const int64_t window_ns = windows * rule.batch_window_us * kNanosPerMicro;
-    const int64_t due = queue.front()->asked_ns + window_ns;
+    const int64_t window_us = full ? 0 : WindowMicros(rule, ready_[i]->loading);
+    const int64_t due = queue.front()->asked_ns + window_us * kNanosPerMicro;
     if (first < ready_.size() && *due_ns <= due) continue;
     first = i;
     *due_ns = due;

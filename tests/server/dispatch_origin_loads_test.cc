@@ -39,6 +39,22 @@ TEST_CASE("A rule that gathers a batch does not keep the others from loading", "
   CHECK(before);
 }
 
+TEST_CASE("A miss waits longer while others are loaded, but not until its time is over",
+          "[origin]") {
+  origin::Rule rule;
+  rule.batch_window_us = 500;
+  rule.timeout_ms = 1000;
+  CHECK(origin::Origin::WindowMicros(rule, 0) == 500);
+  CHECK(origin::Origin::WindowMicros(rule, 2) == 1500);
+  CHECK(origin::Origin::WindowMicros(rule, 9) == 2000);
+  rule.batch_window_us = 200'000;
+  CHECK(origin::Origin::WindowMicros(rule, 9) == 250'000);
+  rule.batch_window_us = 600'000;
+  CHECK(origin::Origin::WindowMicros(rule, 9) == 600'000);
+  rule.batch_window_us = 0;
+  CHECK(origin::Origin::WindowMicros(rule, 9) == 0);
+}
+
 TEST_CASE("A key that its query cannot take fails alone", "[origin]") {
   OriginFixture server;
   server.config.origin_connections.set(1);
