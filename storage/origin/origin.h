@@ -392,6 +392,8 @@ class Origin final : public MissSource {
   // Tells those who wait.
   void EndFlights(const Batch& batch);
   void EndFlight(Flight& flight);
+  // Forgets a key that has changed and is not loaded again.
+  void ForgetSoon(const std::shared_ptr<RuleState>& state, const std::string& key);
   void EndQueued();
   // origin_writes.cc: writes that are passed through.
   void SendWrite(const std::shared_ptr<WriteFlight>& sent,

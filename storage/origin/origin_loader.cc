@@ -428,30 +428,34 @@ void Origin::EndFlight(Flight& flight) {
     }
     if (wait.sealed_ && wait.flights_.empty() && !wait.done_.exchange(true)) wait.wake_();
   }
-  // It may have changed just now, and whoever comes here may not wait for shards.
-  if (IsUndone(flight) && flight.changed) {
-    auto left = std::make_shared<WriteFlight>();
-    left->state = flight.state;
-    left->keys.push_back({flight.key, flight.hash});
-    to_forget_.push_back(std::move(left));
-    WakeDoubter();
-  }
+  if (IsUndone(flight) && flight.changed) ForgetSoon(flight.state, flight.key);
   // Even of a value that has been put in place: the change may have been told of behind that.
   const bool again = flight.asked_again && !IsUndone(flight) &&
                      !flight.state->retired.load(std::memory_order_relaxed);
   const std::shared_ptr<RuleState> state = flight.state;
   const int db = flight.db;
   const std::string key = flight.key;
+  const bool changed = flight.changed;
   const bool forced = flight.forced;
   flights_.erase({db, key});
   under_way_.store(flights_.size(), std::memory_order_relaxed);
+  if (!again) return;
   bool fresh = false;
-  if (again) {
-    if (Flight* next = FindFlight(db, key, *state, &fresh)) {
-      next->changed = true;
-      if (forced) next->forced = true;
-    }
+  if (Flight* next = FindFlight(db, key, *state, &fresh)) {
+    next->changed = true;
+    if (forced) next->forced = true;
+  } else if (changed) {
+    ForgetSoon(state, key);
   }
+}
+
+// With mutex_ held. It may have changed just now, and whoever comes here may not wait for shards.
+void Origin::ForgetSoon(const std::shared_ptr<RuleState>& state, const std::string& key) {
+  auto left = std::make_shared<WriteFlight>();
+  left->state = state;
+  left->keys.push_back({key, Hash(key)});
+  to_forget_.push_back(std::move(left));
+  WakeDoubter();
 }
 
 // With mutex_ held: asks the database what it thinks of each rule.

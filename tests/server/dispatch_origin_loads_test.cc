@@ -460,9 +460,14 @@ TEST_CASE("A change that is told of when the value before it has just come is lo
   server.RunUntil([&] { return other.Ask(Request({"DBSIZE"})) == ":1\r\n"; });
   server.database.Put("5", "new");
   server.database.sink()->OnChange("memory", {"5"}, 3);
+  SECTION("There is room in the queue") {}
+  SECTION("There is none any more") {
+    other.Ask(Request({"CONFIG", "SET", "origin-queue-max", "1"}));
+  }
   lock.Unlock();
   server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
-  CHECK(other.Ask(Request({"GET", "m:5"})) == Bulk("new"));
+  server.AwaitDoubts();
+  server.Expect(other, Request({"GET", "m:5"}), Bulk("new"));
   CHECK(server.database.queries() == 2);
 }
 
