@@ -7,6 +7,7 @@ namespace alai {
 VersionedBlocks::~VersionedBlocks() {
   ASSERT(views_ == 0);
   FreeHeld(SIZE_MAX);
+  DASSERT(bytes_ == 0);
 }
 
 void VersionedBlocks::Hold(void* block, size_t size) {
