@@ -66,6 +66,7 @@ bool Store::ClassWork(StoreThread& thread, UnixMillis now, int64_t budget_ns) {
 bool Store::CountByClass(int64_t until_ns) {
   std::unique_lock guard(counting_mutex_, std::try_to_lock);
   if (!guard.owns_lock()) return false;
+  uint64_t changes_counted = class_changes_counted_.load(std::memory_order_acquire);
   const uint64_t changes = class_changes_.load(std::memory_order_acquire);
   uint32_t counted = 0;
   while (counted < shard_count_) {
@@ -85,7 +86,9 @@ bool Store::CountByClass(int64_t until_ns) {
     }
     if (clock_.MonotonicNanos() >= until_ns && counted < shard_count_) return true;
   }
-  class_changes_counted_.store(changes, std::memory_order_release);
+  // Unless all classes have gone during the round, which has settled more changes than this one.
+  class_changes_counted_.compare_exchange_strong(changes_counted, changes,
+                                                 std::memory_order_acq_rel);
   return counting_classes();
 }
 

@@ -365,6 +365,34 @@ TEST_CASE_METHOD(ClassFixture, "without classes nobody waits for shards in order
   lock.Unlock();
 }
 
+TEST_CASE("Nothing is left to count when the last class goes at any moment of a count") {
+  bool changed = true;
+  for (int calls = 0; changed; ++calls) {
+    CallingClock clock;
+    Store store({.databases = 1, .shards = 2, .clock = &clock});
+    StoreThread& thread = *store.RegisterThread();
+    const auto set_classes = [&](std::vector<KeyClass> classes) {
+      const AllShards all(store);
+      store.SetKeyClasses(thread, std::move(classes));
+    };
+    set_classes({Rule("m")});
+    changed = false;
+    clock.calls_before = calls;
+    clock.call = [&] {
+      changed = true;
+      set_classes({});
+    };
+    store.ClassWork(thread, clock.WallMillis(), 1);
+    CAPTURE(calls);
+    if (changed) {
+      const AllShards all(store);
+      CHECK_FALSE(store.ClassWork(thread, clock.WallMillis(), 0));
+    }
+    clock.call = nullptr;
+    store.UnregisterThread(&thread);
+  }
+}
+
 TEST_CASE_METHOD(ClassFixture, "a class keeps its figures while others come and go") {
   Set("m:1");
   CHECK(Totals("m").keys == 1);
