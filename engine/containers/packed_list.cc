@@ -257,13 +257,13 @@ PackedContents PackedList::Freeze() {
 void PackedList::Release() { blocks_.Release(); }
 
 bool PackedList::FreeSome(size_t budget) {
-  for (; budget > 0 && !empty(); --budget) {
+  for (budget -= blocks_.FreeHeld(budget); budget > 0 && !empty(); --budget) {
     PackedPlace place;
     contents_.Find(size() - 1, &place);
     TakeOut(&place);
     RetireLeaf(blocks_, place.leaf);
   }
-  return !empty();
+  return !empty() || blocks_.has_garbage();
 }
 
 }  // namespace alai

@@ -106,7 +106,8 @@ class PackedList {
     return blocks_.has_garbage();
   }
 
-  // Frees about so many nodes, from the ends; whether some are left.
+  // Frees about so many nodes, first those that no view shows any more, then from the ends; whether some are
+  // left.
   bool FreeSome(size_t budget);
 
  private:

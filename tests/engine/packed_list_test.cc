@@ -302,6 +302,23 @@ TEST_CASE("a view shows a packed list as it was while the list changes") {
   }
 }
 
+TEST_CASE("what was held for views is freed in slices, as the list is") {
+  constexpr uint64_t kNodes = 10'000;
+  PackedList list({1, 0});
+  for (uint64_t i = 0; i < kNodes; ++i) list.Push(ListEnd::kBack, Item(i));
+  list.Freeze();
+  list.Erase(0, kNodes);
+  list.Push(ListEnd::kBack, "left");
+  list.Release();
+  const uint64_t held = list.allocated_bytes();
+  int slices = 0;
+  while (list.FreeSome(100)) ++slices;
+  CHECK(slices > 50);
+  CHECK(held > 100'000);
+  CHECK(list.empty());
+  CHECK(list.allocated_bytes() == 0);
+}
+
 TEST_CASE("a million items of 14 bytes take less than 16.5 bytes each") {
   PackedList list;
   size_t bytes_max = 0;
