@@ -84,6 +84,27 @@ TEST_CASE("A key that its query cannot take fails alone", "[origin]") {
   CHECK(!server.origin().breaker().open());
 }
 
+TEST_CASE("A query that has waited for others for most of its time does not open the breaker",
+          "[origin]") {
+  OriginFixture server;
+  server.config.origin_connections.set(1);
+  server.config.origin_breaker_failures.set(1);
+  server.AddRule(MemoryRule({"batch-window-us", "0"}));
+  server.database.SetFault("2", absl::DeadlineExceededError("statement timeout"));
+  server.database.Hold();
+  const auto first = server.Connect();
+  const auto client = server.Connect();
+  server.SendAndQuery(first, Request({"GET", "m:1"}));
+  client.Send(Request({"GET", "m:2"}));
+  server.RunUntil([&] { return server.origin().keys_under_way() == 2; });
+  server.clock.AdvanceMillis(900);
+  server.database.Release();
+  CHECK(server.Await(client, kNil.size()) == kNil);
+  CHECK(!server.origin().breaker().open());
+  server.Expect(client, Request({"GET", "m:2"}), kNil);
+  CHECK(server.origin().breaker().open());
+}
+
 TEST_CASE("A database that is gone is not asked for the halves of a batch", "[origin]") {
   OriginFixture server;
   server.config.origin_connections.set(1);
