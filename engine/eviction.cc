@@ -243,13 +243,14 @@ double Eviction::ValueOf(const Record& record, UnixMillis now, EvictionPolicy po
   if (policy == EvictionPolicy::kTtl) return static_cast<double>(record.deadline());
   const FrequencySketch* sketch = store_.sketch();
   const double uses = sketch == nullptr ? 0 : sketch->Estimate(Hash(record.key()));
-  const double value = (uses + kUnseenUses) / RoomOf(record);
+  const double value = uses + kUnseenUses;
   if (policy == EvictionPolicy::kLru) {
     const double idle_s = LruIdleSeconds(record, now);
-    return value / (idle_s + mean_idle_s_.load(std::memory_order_relaxed) / 2);
+    const double waits_s = idle_s + mean_idle_s_.load(std::memory_order_relaxed) / 2;
+    return value / (waits_s * RoomOf(record));
   }
   const int decay = store_.lfu_decay_time.load(std::memory_order_relaxed);
-  return value * WorthOf(LfuCounter(record.access(), now, decay));
+  return value * WorthOf(LfuCounter(record.access(), now, decay)) / RoomOf(record);
 }
 
 // How old victims are tells how long a key can wait here for its next use.
