@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Read-through from PostgreSQL beside what applications do themselves.
 
-    compare.py --server ALAI_SERVER --load ORIGIN_LOAD [cold] [herd] [zipf] [hits] [--rows 1000000]
+    compare.py --server ALAI_SERVER --load ORIGIN_LOAD [cold] [herd] [zipf] [hits] [lag] [--rows 1000000]
 
 A private PostgreSQL gets a table of `--rows` rows shaped like memories: uuid, user, jsonb of 300 bytes.
 
@@ -11,6 +11,7 @@ cold   look-ups per second of keys that are not in the cache, each asked for onc
 herd   1,000 connections ask for one key: how many queries that makes.
 zipf   keys drawn by Zipf's law with exponent 1, room for a tenth of them: share of hits, queries saved.
 hits   the server's processor time for a hit, with 16 rules and with none, in turns.
+lag    how long after a COMMIT in the database the row's key is gone from the cache.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from server_case import allow_open_files
 
 CONNECTIONS = 64
 HERD = 1000
+LAG_ROWS = 1000
 RULE = ["memory", "memory:{id:uuid}", "ttl", "3600", "query", "SELECT body FROM memories WHERE id = $1"]
 FILL = """
 CREATE TABLE memories AS SELECT
@@ -185,6 +187,29 @@ class Bench:
             print(f"hits, {name:8}: {statistics.median(each):.0f} ns ({min(each):.0f} to {max(each):.0f})")
         print(f"hits: {ratio:.3f} times as much with 16 rules as with none")
 
+    def lag(self) -> None:
+        import psycopg2
+
+        millis = []
+        with self.server() as server, server.connect() as client:
+            deadline = time.monotonic() + 10
+            while isinstance(reply := client.call("ORIGIN", "INSTALL", "memory"), wire.Error):
+                assert time.monotonic() < deadline, reply
+            with psycopg2.connect(self.database.url) as writer, writer.cursor() as cursor:
+                for n in range(first := self.fresh(LAG_ROWS), first + LAG_ROWS):
+                    assert client.call("GET", f"memory:{row_id(n)}")
+                    cursor.execute("UPDATE memories SET body = body || '{\"n\": 0}' WHERE id = %s", [row_id(n)])
+                    writer.commit()
+                    began = time.monotonic()
+                    while client.call("DBSIZE") != 0:
+                        assert time.monotonic() < began + 10
+                    millis.append((time.monotonic() - began) * 1e3)
+        millis.sort()
+        print(
+            f"lag, {LAG_ROWS} commits: gone after {statistics.median(millis):.2f} ms,"
+            f" 99 of 100 after {millis[LAG_ROWS * 99 // 100]:.2f}, the last after {millis[-1]:.2f}"
+        )
+
     def store(self, server: LiveServer, held: int) -> None:
         with server.connect() as client:
             for first in range(1, held + 1, 1000):
@@ -207,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("questions", nargs="*", default=["cold", "herd", "zipf", "hits"])
+    parser.add_argument("questions", nargs="*", default=["cold", "herd", "zipf", "hits", "lag"])
     parser.add_argument("--server", required=True)
     parser.add_argument("--load", required=True)
     parser.add_argument("--rows", type=int, default=1_000_000)
