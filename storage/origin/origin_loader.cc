@@ -66,7 +66,10 @@ void Origin::LoaderMain(Loader& loader) {
       thread->GoOffline();
     }
     lock.lock();
-    if (loaded != nullptr) --loaded->loading;
+    if (loaded == nullptr) continue;
+    --loaded->loading;
+    // What was asked of it meanwhile is due sooner than whoever times it knows.
+    if (timing_ && !loaded->queue.empty()) due_.notify_one();
   }
   lock.unlock();
   store_.UnregisterThread(thread);
