@@ -319,40 +319,52 @@ TEST_CASE_METHOD(ClassFixture, "keys and bytes are counted while classes and key
   CHECK(AuditStore(store_).empty());
 }
 
+// A store whose clock does something to it in the middle of a count.
+struct InterruptedCount {
+  InterruptedCount() = default;
+  InterruptedCount(const InterruptedCount&) = delete;
+  InterruptedCount& operator=(const InterruptedCount&) = delete;
+  ~InterruptedCount() {
+    clock.call = nullptr;
+    store.UnregisterThread(&thread);
+  }
+
+  void SetClasses(std::vector<KeyClass> classes) {
+    const AllShards all(store);
+    store.SetKeyClasses(thread, std::move(classes));
+  }
+
+  CallingClock clock;
+  Store store{{.databases = 1, .shards = 2, .clock = &clock}};
+  StoreThread& thread = *store.RegisterThread();
+};
+
 TEST_CASE("Keys are counted anew when classes change at any moment of a count") {
   bool changed = true;
   for (int calls = 0; changed; ++calls) {
-    CallingClock clock;
-    Store store({.databases = 1, .shards = 2, .clock = &clock});
-    StoreThread& thread = *store.RegisterThread();
-    const auto set_classes = [&](std::vector<KeyClass> classes) {
-      const AllShards all(store);
-      store.SetKeyClasses(thread, std::move(classes));
-    };
+    InterruptedCount f;
     for (int i = 0; i < 100; ++i) {
       const std::string name = "m:" + std::to_string(i);
       const KeyView key = MakeKey(name);
-      store.LockOf(key.hash).Lock();
+      f.store.LockOf(key.hash).Lock();
       Tally tally;
-      Db db(store, thread, tally, 0, Access::kLocked, clock.WallMillis());
+      Db db(f.store, f.thread, tally, 0, Access::kLocked, f.clock.WallMillis());
       strings::Set(db, key, "v", kNoDeadline);
-      store.LockOf(key.hash).Unlock();
+      f.store.LockOf(key.hash).Unlock();
     }
-    set_classes({Rule("m")});
+    f.SetClasses({Rule("m")});
     changed = false;
-    clock.calls_before = calls;
-    clock.call = [&] {
+    f.clock.calls_before = calls;
+    f.clock.call = [&] {
       changed = true;
-      set_classes({Rule("x"), Rule("m")});
+      f.SetClasses({Rule("x"), Rule("m")});
     };
-    for (int i = 0; i < 100; ++i) store.ClassWork(thread, clock.WallMillis(), 1);
+    for (int i = 0; i < 100; ++i) f.store.ClassWork(f.thread, f.clock.WallMillis(), 1);
     CAPTURE(calls);
     ClassTotals totals;
-    store.SumClass(store.key_classes()->FindByName("m")->slot, &totals);
+    f.store.SumClass(f.store.key_classes()->FindByName("m")->slot, &totals);
     CHECK(totals.keys == 100);
     CHECK_FALSE(totals.counting);
-    clock.call = nullptr;
-    store.UnregisterThread(&thread);
   }
 }
 
@@ -368,28 +380,20 @@ TEST_CASE_METHOD(ClassFixture, "without classes nobody waits for shards in order
 TEST_CASE("Nothing is left to count when the last class goes at any moment of a count") {
   bool changed = true;
   for (int calls = 0; changed; ++calls) {
-    CallingClock clock;
-    Store store({.databases = 1, .shards = 2, .clock = &clock});
-    StoreThread& thread = *store.RegisterThread();
-    const auto set_classes = [&](std::vector<KeyClass> classes) {
-      const AllShards all(store);
-      store.SetKeyClasses(thread, std::move(classes));
-    };
-    set_classes({Rule("m")});
+    InterruptedCount f;
+    f.SetClasses({Rule("m")});
     changed = false;
-    clock.calls_before = calls;
-    clock.call = [&] {
+    f.clock.calls_before = calls;
+    f.clock.call = [&] {
       changed = true;
-      set_classes({});
+      f.SetClasses({});
     };
-    store.ClassWork(thread, clock.WallMillis(), 1);
+    f.store.ClassWork(f.thread, f.clock.WallMillis(), 1);
     CAPTURE(calls);
     if (changed) {
-      const AllShards all(store);
-      CHECK_FALSE(store.ClassWork(thread, clock.WallMillis(), 0));
+      const AllShards all(f.store);
+      CHECK_FALSE(f.store.ClassWork(f.thread, f.clock.WallMillis(), 0));
     }
-    clock.call = nullptr;
-    store.UnregisterThread(&thread);
   }
 }
 
