@@ -375,8 +375,9 @@ class Origin final : public MissSource {
   void BeginFlights(const Loader& loader, StoreThread& thread, Batch& batch);
   // Whether the rule that it was asked for by is the one that the key has now. From a thread that is online.
   bool IsUpToDate(const Flight& flight) const;
-  // With its shard locked: whether a client has written the key since it was missed.
-  bool HasClientsValue(StoreThread& thread, const Flight& flight) const;
+  // With its shard locked: whether the key is still missed. A client may have written it meanwhile, and who missed it
+  // just before another load landed may have asked for it after that had ended.
+  bool IsNeeded(StoreThread& thread, const Flight& flight);
   // With mutex_ held.
   void LookAtParked();
   absl::Status Query(Loader& loader, StoreThread& thread, const Batch& batch, LoadResult* result);

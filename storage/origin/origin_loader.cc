@@ -202,7 +202,7 @@ void Origin::BeginFlights(const Loader& loader, StoreThread& thread, Batch& batc
     // What rules load that are replaced, or keys are taken from, is doubted afterwards, which wipes the marks.
     const bool outdated = !IsUpToDate(*flight);
     const WriteBehind::Known known = behind_.Look(flight->db, flight->view(), &value);
-    const bool needed = !outdated && (flight->forced || !HasClientsValue(thread, *flight));
+    const bool needed = !outdated && IsNeeded(thread, *flight);
     const bool written = needed && known == WriteBehind::Known::kWhole;
     const bool absent = needed && !written && shard.marks.Absent(flight->db, flight->view(), now);
     if (needed && !absent) {
@@ -249,11 +249,14 @@ bool Origin::IsUpToDate(const Flight& flight) const {
   return index != RuleSet::kNone && rules.states[index] == flight.state;
 }
 
-bool Origin::HasClientsValue(StoreThread& thread, const Flight& flight) const {
+bool Origin::IsNeeded(StoreThread& thread, const Flight& flight) {
+  if (flight.forced) return true;
+  const UnixMillis now = store_.clock().WallMillis();
   Tally tally;
-  Db db(store_, thread, tally, flight.db, Access::kLocked, store_.clock().WallMillis());
+  Db db(store_, thread, tally, flight.db, Access::kLocked, now);
   const Record* record = db.Find(flight.view(), Lookup::kPeek);
-  return record != nullptr && !record->from_origin();
+  if (record == nullptr || (flight.changed && record->from_origin())) return true;
+  return Judge(flight.db, flight.view(), record, now).kind != OriginUse::Kind::kHit;
 }
 
 // Those go on whose write has reached the database, and those whose time is over.

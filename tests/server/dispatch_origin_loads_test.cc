@@ -84,6 +84,20 @@ TEST_CASE("A key that its query cannot take fails alone", "[origin]") {
   CHECK(!server.origin().breaker().open());
 }
 
+TEST_CASE(
+    "A key that was missed just before it landed, and asked for after that, is not loaded again",
+    "[origin]") {
+  OriginFixture server;
+  server.AddRule(MemoryRule({}));
+  server.database.Put("1", "one");
+  const auto client = server.Connect();
+  server.Expect(client, Request({"GET", "m:1"}), Bulk("one"));
+  const int queries = server.database.queries();
+  CHECK(server.origin().Load(0, "m:1", false, nullptr));
+  server.RunUntil([&] { return server.origin().keys_under_way() == 0; });
+  CHECK(server.database.queries() == queries);
+}
+
 TEST_CASE("A query that has waited for others for most of its time does not open the breaker",
           "[origin]") {
   OriginFixture server;
