@@ -4,9 +4,8 @@
 // An effect is a command that gives the same result whenever it is replayed: absolute deadlines,
 // values instead of increments, DEL for an expiry or an eviction.
 //
-// Threads     Append() is called with the key's shard locked, so the effects of one key arrive in
-// the
-//             order in which they happened. It must not block, call back into the engine or do I/O.
+// Threads     Append() is called with the key's shard locked, so the effects of one key arrive in the order
+//             in which they happened. It must not block, call back into the engine or do I/O.
 // Invariants  Called before the store that makes the change visible. With no log attached the cost
 //             is one branch. Append() takes every effect, so none is lost. What a command or a purge logs lies
 //             within what was set aside for it, but for a few words and a key each: DEL of a key that is found

@@ -93,13 +93,11 @@ uint64_t KeyPurge::Pending(std::string_view class_name) const {
 
 void KeyPurge::BeginPass() {
   std::vector<std::string> prefixes;
-  Entries began;
   {
     std::lock_guard guard(mutex_);
     std::unordered_map<std::string_view, size_t> index_of;
     pass_generation_ = store_.generation();
-    began = BeginWaiting();
-    Entries left;
+    Entries left;  // without a generation, until this pass has been finished
     for (Entry& entry : waiting_) {
       const Job& job = *entry.job;
       if (!job.began.load(std::memory_order_relaxed)) {
@@ -125,7 +123,6 @@ void KeyPurge::BeginPass() {
   db_ = 0;
   cursor_ = 0;
   in_pass_ = true;
-  CallAll(began);
 }
 
 // Those that could not begin for want of generations can now: a pass has been finished.

@@ -9,8 +9,8 @@
 // A purge begins by counting up the generation with which writes stamp their records: what is written
 // after that is younger than the purge and stays. A generation is one byte, so ages are told apart up to
 // 127. Each pass stamps what it finds older than kOldAge anew; and when kGenerationsMax have been used up
-// since the last finished pass began, a purge begins only with the next pass, for which its caller waits. All
-// who wait so begin at once, with one generation; so however many they are, the next pass serves them.
+// since the last finished pass began, a purge begins only when another has been finished, for which its caller
+// waits. All who wait so begin at once, with one generation; so however many they are, the next pass serves them.
 //
 // Threads     Add() and the figures from any. Step() from any thread without a shard locked; one at a time
 //             does the work, the others return at once.

@@ -1,6 +1,20 @@
 #include "engine/key_watches.h"
 
 namespace alai {
+namespace {
+
+// Takes out one of the values that a key has in a multimap.
+template <class Map>
+void EraseOne(Map& map, const typename Map::key_type& key, const typename Map::mapped_type& value) {
+  const auto [begin, end] = map.equal_range(key);
+  for (auto at = begin; at != end; ++at) {
+    if (at->second != value) continue;
+    map.erase(at);
+    return;
+  }
+}
+
+}  // namespace
 
 void KeyWatches::Written(int db, KeyView key) {
   std::lock_guard guard(mutex_);
@@ -31,14 +45,9 @@ void KeyWatches::Add(const Place& place, KeyWatch* watch) {
   count_.store(watches_.size(), std::memory_order_relaxed);
 }
 
-void KeyWatches::Remove(const Place& place, const KeyWatch* watch) {
+void KeyWatches::Remove(const Place& place, KeyWatch* watch) {
   std::lock_guard guard(mutex_);
-  const auto [begin, end] = watches_.equal_range(place);
-  for (auto at = begin; at != end; ++at) {
-    if (at->second != watch) continue;
-    watches_.erase(at);
-    break;
-  }
+  EraseOne(watches_, place, watch);
   count_.store(watches_.size(), std::memory_order_relaxed);
   if (waits_.empty() || IsWatched(place.first)) return;
   const auto [first, last] = waits_.equal_range(place.first);
@@ -46,14 +55,9 @@ void KeyWatches::Remove(const Place& place, const KeyWatch* watch) {
   waits_.erase(first, last);
 }
 
-void KeyWatches::Remove(uint64_t hash, const KeyWatchWait* wait) {
+void KeyWatches::Remove(uint64_t hash, KeyWatchWait* wait) {
   std::lock_guard guard(mutex_);
-  const auto [begin, end] = waits_.equal_range(hash);
-  for (auto at = begin; at != end; ++at) {
-    if (at->second != wait) continue;
-    waits_.erase(at);
-    break;
-  }
+  EraseOne(waits_, hash, wait);
 }
 
 bool KeyWatches::IsWatched(uint64_t hash) const {

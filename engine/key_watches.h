@@ -49,8 +49,8 @@ class KeyWatches {
   using Place = std::pair<uint64_t, int>;  // hash and database
 
   void Add(const Place& place, KeyWatch* watch);
-  void Remove(const Place& place, const KeyWatch* watch);
-  void Remove(uint64_t hash, const KeyWatchWait* wait);
+  void Remove(const Place& place, KeyWatch* watch);
+  void Remove(uint64_t hash, KeyWatchWait* wait);
   // With mutex_ held.
   bool IsWatched(uint64_t hash) const;
 
